@@ -1,0 +1,266 @@
+"""The broker as the rest of the house sees it: requests, three outcomes, and facts that stream in.
+
+Adapters live in `shared/brokers/<name>/`; nothing above this file knows their wire. A request
+carries a client id that was committed before it is sent. Facts are complete (an order fact has
+its quantity and prices, a fill fact its account), may come twice and in any order, and are
+applied by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+
+from shared.domain.order import Action, BrokerStatus, OrderType, TimeInForce
+
+
+# --- requests ---------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class LegRequest:
+    """A protective leg that leaves in the same call as its entry; the entry gives its quantity."""
+
+    client_id: str
+    action: Action
+    order_type: OrderType
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRequest:
+    """One order, with at most two legs that become an OCO pair once it fills."""
+
+    account: int  # the broker's account id
+    account_name: str
+    client_id: str
+    contract: str
+    action: Action
+    qty_contracts: int
+    order_type: OrderType
+    time_in_force: TimeInForce
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    legs: tuple[LegRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyRequest:
+    """A full replacement of an order's version: every field that shall stay is repeated."""
+
+    order_id: int
+    client_id: str
+    qty_contracts: int
+    order_type: OrderType
+    time_in_force: TimeInForce
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+# --- outcomes ---------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The broker took it for processing. `leg_order_ids` follow the order of the request's legs."""
+
+    order_id: int
+    leg_order_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The broker said no in so many words; nothing is working."""
+
+    code: str  # ours, stable: `broker.refused.<reason in snake case>`
+    reason: str  # the broker's own words, bounded
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may or may not have reached the broker. Resolved by asking, never by sending again."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Certainly not accepted: it never left us or was turned away at the door (401, 429, ticket)."""
+
+    cause: str
+    retry_after_s: float = 0.0
+
+
+Outcome = Accepted | Refused | Unknown | NotSent
+
+
+# --- facts ------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class OrderFact:
+    """An order as it stands now, joined from the broker's order, version and command rows."""
+
+    account: int
+    order_id: int
+    client_id: str | None  # None: not ours, or its command has not been seen yet
+    parent_order_id: int | None
+    contract_id: int
+    contract: str
+    action: Action
+    status: BrokerStatus
+    order_type: OrderType | None  # None: a type we do not place (foreign orders)
+    qty_contracts: int
+    price: Decimal | None
+    stop_price: Decimal | None
+    at: datetime
+    reject_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FillFact:
+    account: int
+    fill_id: int
+    order_id: int
+    contract_id: int
+    contract: str
+    action: Action
+    qty_contracts: int
+    price: Decimal
+    at: datetime
+    trade_date: date
+    active: bool = True  # False: busted by the exchange
+
+
+@dataclass(frozen=True, slots=True)
+class FeeFact:
+    """The whole fee of one fill; may come long after it."""
+
+    fill_id: int
+    fee_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PositionFact:
+    """The broker's own net position: compared with ours, never copied into it."""
+
+    account: int
+    contract_id: int
+    contract: str
+    net_qty: int
+    net_price: Decimal | None  # None when flat
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceFact:
+    account: int
+    trade_date: date
+    cash_usd: Decimal
+    realized_pnl_usd: Decimal | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteFact:
+    """Last known quote of a contract; a missing side is None, never zero."""
+
+    contract: str
+    bid: Decimal | None
+    ask: Decimal | None
+    last: Decimal | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """Everything up to here has been delivered: absence means something from now on."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLost:
+    """The user feed is down; facts may be missing until the next `Synced`."""
+
+    reason: str
+
+
+Fact = OrderFact | FillFact | FeeFact | PositionFact | BalanceFact | Synced | FeedLost
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInfo:
+    account: int
+    name: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContractInfo:
+    contract_id: int
+    name: str
+    root: str
+    tick_size: Decimal
+    point_value_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A session's secrets. Never logged; sealed wherever it rests."""
+
+    access: str
+    market_data: str | None
+    expires_at: datetime
+    user_id: int
+
+    def __repr__(self) -> str:
+        return f"Token(expires_at={self.expires_at.isoformat()})"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All facts of a login, read at one time. Lists reach back at most the current session."""
+
+    facts: tuple[Fact, ...]
+    at: datetime
+
+
+# --- the port ---------------------------------------------------------------------------------
+class Broker(Protocol):
+    """One login at one broker. Exactly one owner in the whole installation."""
+
+    async def run(self) -> None:
+        """Hold token, user socket and quotes until cancelled; reconnects by itself."""
+
+    @property
+    def ready(self) -> bool:
+        """Signed in, and the user feed is synced."""
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the last frame of the user feed."""
+
+    async def place(self, request: PlaceRequest) -> Outcome: ...
+    async def modify(self, request: ModifyRequest) -> Outcome: ...
+    async def cancel(self, order_id: int, client_id: str) -> Outcome:
+        """Accepted: the cancel is under way. Refused `broker.order_final`: nothing left to cancel."""
+
+    async def liquidate(self, account: int, contract_id: int) -> Outcome: ...
+
+    async def lookup(self, client_ids: frozenset[str]) -> dict[str, int]:
+        """Order ids by client id, asked freshly over REST; raises BrokerUnavailable.
+
+        A missing key means absent as of now only if the feed is also synced and quiet.
+        """
+
+    async def snapshot(self) -> Snapshot:
+        """Orders, fills, fees, positions and balances of all accounts over REST."""
+
+    def facts(self) -> AsyncIterator[Fact]:
+        """The stream of facts, beginning with a full snapshot and `Synced`."""
+
+    def quotes(self) -> AsyncIterator[QuoteFact]: ...
+    async def subscribe(self, contract: str) -> None:
+        """Ask for quotes of a contract; idempotent, kept over reconnects."""
+
+    async def accounts(self) -> list[AccountInfo]: ...
+    async def contract(self, name: str) -> ContractInfo: ...
