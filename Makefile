@@ -1,0 +1,31 @@
+# Every target forwards to tm.py or to a tool of its environment.
+VENV ?= $(or $(TM_VENV),.venv)
+TM = python3 tm.py
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check lint fmt lock
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## Start everything on this machine
+	$(TM) up
+
+test: ## Run the whole gate
+	$(TM) test
+
+check: ## Prove the README as a new user (what CI runs)
+	.ci/run
+
+lint: ## Static checks only: lint, import contracts, types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
+
+fmt: ## Format, and mend what the linter can mend
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+lock: ## Resolve requirements.lock again from pyproject.toml
+	$(VENV)/bootstrap/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --group local --group dev -o requirements.lock pyproject.toml

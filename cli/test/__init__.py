@@ -1,0 +1,1 @@
+"""`tm test`: the gate that every change passes."""
