@@ -1,6 +1,7 @@
-"""Orders: what we mean to do (an intent), what the broker says of it, and how one becomes the other.
+"""Orders: what we mean to do (an intent), what the broker says of it, and how they meet.
 
-    PENDING --claim--> SENDING --answer--> ACCEPTED -> WORKING -> FILLED | CANCELLED | REJECTED | EXPIRED
+    PENDING --claim--> SENDING --answer--> ACCEPTED -> WORKING -> FILLED | CANCELLED
+       |                  |                                       | REJECTED | EXPIRED
        |                  |--certainly not accepted--> PENDING
        |                  '--anything else--> UNKNOWN --found--> ACCEPTED
        '--> STALE | SKIPPED | BLOCKED          '--absent, quiet--> ABANDONED

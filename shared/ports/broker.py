@@ -85,7 +85,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """Certainly not accepted: it never left us or was turned away at the door (401, 429, ticket)."""
+    """Certainly not accepted: never left us, or turned away at the door (401, 429, ticket)."""
 
     cause: str
     retry_after_s: float = 0.0
@@ -242,7 +242,7 @@ class Broker(Protocol):
     async def place(self, request: PlaceRequest) -> Outcome: ...
     async def modify(self, request: ModifyRequest) -> Outcome: ...
     async def cancel(self, order_id: int, client_id: str) -> Outcome:
-        """Accepted: the cancel is under way. Refused `broker.order_final`: nothing left to cancel."""
+        """Accepted: the cancel is under way. Refused `broker.order_final`: nothing to cancel."""
 
     async def liquidate(self, account: int, contract_id: int) -> Outcome: ...
 

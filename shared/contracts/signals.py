@@ -1,0 +1,35 @@
+"""Events about signals: accepted by api, decided on by execution."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from shared.contracts.registry import EventBody, register
+from shared.contracts.streams import EVENTS, SIGNALS
+
+
+@register
+class SignalAccepted(EventBody):
+    """A bell for execution: decide all undecided signals of this strategy up to `seq`."""
+
+    type: ClassVar[str] = "signal.accepted.v1"
+    stream: ClassVar[str] = SIGNALS
+
+    signal_id: int
+    strategy_id: int
+    seq: int
+
+
+@register
+class SignalDecided(EventBody):
+    """What became of one signal in one account; said again when the disposition changes."""
+
+    type: ClassVar[str] = "signal.decided.v1"
+    stream: ClassVar[str] = EVENTS
+
+    signal_id: int
+    strategy_id: int
+    account_id: int
+    disposition: str
+    code: str
+    message: str

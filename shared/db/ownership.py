@@ -1,0 +1,63 @@
+"""Which service writes which table: the second wall of the house, held by PostgreSQL roles.
+
+Every service may read what it shows; only the writer named here may change a table. The
+append-only tables may be added to by any service and are changed by their keeper alone.
+`docs/data-ownership.md` is written from this module, and the migration grants from it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SERVICES: Final = ("api", "gateway", "execution", "recorder", "notifier")
+
+WRITER: Final[dict[str, str]] = {
+    "users": "api",
+    "sessions": "api",
+    "login_attempts": "api",
+    "broker_connections": "api",
+    "accounts": "api",
+    "strategies": "api",
+    "strategy_accounts": "api",
+    "alerts": "api",
+    "signals": "api",
+    "notification_settings": "api",
+    "signal_decisions": "execution",
+    "intents": "execution",
+    "orders": "execution",
+    "fills": "execution",
+    "positions": "execution",
+    "contracts": "execution",
+    "risk_state": "execution",
+    "leases": "execution",
+    "broker_sessions": "execution",
+    "account_balances": "execution",
+    "command_results": "execution",
+    "recorded_positions": "recorder",
+    "trades": "recorder",
+    "unmatched_activity": "recorder",
+    "deliveries": "notifier",
+}
+
+APPEND_ONLY: Final = ("commands", "controls")
+
+# The machinery of messages: each service marks its own rows in them.
+MESSAGING: Final = ("outbox", "inbox", "dead_letters", "message_attempts")
+
+# Tables without a user's rows: row security has nothing to say about them.
+NO_OWNER: Final = frozenset(
+    {"outbox", "inbox", "dead_letters", "message_attempts", "contracts", "login_attempts"}
+)
+
+# What a service must not even read: it has no business there.
+HIDDEN: Final[dict[str, tuple[str, ...]]] = {
+    "gateway": ("broker_connections", "broker_sessions", "login_attempts", "alerts"),
+    "notifier": ("broker_connections", "broker_sessions", "sessions", "login_attempts"),
+    "execution": ("sessions", "login_attempts"),
+    "recorder": ("sessions", "login_attempts"),
+}
+
+
+def role(service: str) -> str:
+    """The PostgreSQL login role of a service."""
+    return f"tm_{service}"

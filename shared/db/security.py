@@ -1,0 +1,134 @@
+"""Roles, grants and row security, made from `ownership`: what PostgreSQL itself refuses.
+
+A service's role is neither owner nor superuser. `api` and `gateway` see rows only of the user
+their transaction named with `app.user_id`; absent means no rows at all. What must be known
+before a user is known (who signs in, whose webhook key, whose session) goes through the
+functions at the end, each of which answers one question and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import MetaData
+
+from shared.db.ownership import APPEND_ONLY, HIDDEN, MESSAGING, NO_OWNER, SERVICES, WRITER, role
+
+_ME: Final = "NULLIF(current_setting('app.user_id', true), '')::bigint"
+_PER_USER: Final = ("api", "gateway")  # roles that act for one user at a time
+
+# Answers before a user is known. SECURITY DEFINER with a fixed search_path: the body decides.
+FUNCTIONS: Final = (
+    """
+    CREATE OR REPLACE FUNCTION tm_find_login(wanted text)
+    RETURNS TABLE (user_id bigint, username text, password_hash text, disabled_at timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+      SELECT id, username, password_hash, disabled_at FROM users
+      WHERE lower(username) = lower(wanted)
+    $$
+    """,
+    """
+    CREATE OR REPLACE FUNCTION tm_find_session(hash bytea)
+    RETURNS TABLE (session_id bigint, user_id bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+      SELECT s.id, s.user_id FROM sessions s JOIN users u ON u.id = s.user_id
+      WHERE s.token_hash = hash AND s.ended_at IS NULL AND s.expires_at > now()
+        AND u.disabled_at IS NULL
+    $$
+    """,
+    """
+    CREATE OR REPLACE FUNCTION tm_find_ws_token(hash bytea)
+    RETURNS TABLE (session_id bigint, user_id bigint, username text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+      SELECT s.id, s.user_id, u.username FROM sessions s JOIN users u ON u.id = s.user_id
+      WHERE (s.ws_hash = hash AND s.ws_issued_at > now() - interval '20 minutes'
+             OR s.ws_prev_hash = hash AND s.ws_issued_at > now() - interval '10 minutes')
+        AND s.ended_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
+    $$
+    """,
+    """
+    CREATE OR REPLACE FUNCTION tm_live_sessions(ids bigint[])
+    RETURNS SETOF bigint
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+      SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id
+      WHERE s.id = ANY (ids) AND s.ended_at IS NULL AND s.expires_at > now()
+        AND u.disabled_at IS NULL
+    $$
+    """,
+    """
+    CREATE OR REPLACE FUNCTION tm_find_webhook(hash bytea)
+    RETURNS TABLE (strategy_id bigint, user_id bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+      SELECT id, s.user_id FROM strategies s
+      WHERE (webhook_key_hash = hash OR webhook_prev_hash = hash) AND deleted_at IS NULL
+    $$
+    """,
+)
+
+
+def statements(metadata: MetaData) -> list[str]:
+    """Everything, repeatable: running it again changes nothing."""
+    out = [_create_role(role(service)) for service in SERVICES]
+    out += [f"GRANT USAGE ON SCHEMA public TO {role(service)}" for service in SERVICES]
+    for table in sorted(metadata.tables):
+        out += _grants(table)
+        if table not in NO_OWNER:
+            out += _row_security(table)
+    out += list(FUNCTIONS)
+    out += [
+        f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC"
+        for name in (*_API_FUNCTIONS, *_GATEWAY_FUNCTIONS)
+    ]
+    out += [f"GRANT EXECUTE ON FUNCTION {name} TO {role('api')}" for name in _API_FUNCTIONS]
+    out += [f"GRANT EXECUTE ON FUNCTION {name} TO {role('gateway')}" for name in _GATEWAY_FUNCTIONS]
+    return out
+
+
+_API_FUNCTIONS: Final = ("tm_find_login(text)", "tm_find_session(bytea)", "tm_find_webhook(bytea)")
+_GATEWAY_FUNCTIONS: Final = ("tm_find_ws_token(bytea)", "tm_live_sessions(bigint[])")
+
+
+def _create_role(name: str) -> str:
+    return f"""
+    DO $$ BEGIN
+      CREATE ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+    END $$
+    """
+
+
+def _grants(table: str) -> list[str]:
+    out = [
+        f"GRANT SELECT ON {table} TO {role(service)}"
+        for service in SERVICES
+        if table not in HIDDEN.get(service, ())
+    ]
+    if table in WRITER:
+        out.append(f"GRANT INSERT, UPDATE, DELETE ON {table} TO {role(WRITER[table])}")
+    elif table in APPEND_ONLY:
+        out += [f"GRANT INSERT ON {table} TO {role(service)}" for service in SERVICES]
+    elif table in MESSAGING:
+        out += [
+            f"GRANT INSERT, UPDATE, DELETE ON {table} TO {role(service)}" for service in SERVICES
+        ]
+    return out
+
+
+def _row_security(table: str) -> list[str]:
+    key = "id" if table == "users" else "user_id"
+    mine = f"{key} = {_ME}"
+    out = [
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+        f"DROP POLICY IF EXISTS all_rows ON {table}",
+        f"DROP POLICY IF EXISTS own_rows ON {table}",
+    ]
+    all_rows = ", ".join(["CURRENT_USER", *(role(s) for s in SERVICES if s not in _PER_USER)])
+    per_user = ", ".join(role(service) for service in _PER_USER)
+    # An alert to a key that never existed has no owner, and still has to be written down.
+    check = f"{mine} OR user_id IS NULL" if table == "alerts" else mine
+    out.append(f"CREATE POLICY all_rows ON {table} TO {all_rows} USING (true) WITH CHECK (true)")
+    out.append(
+        f"CREATE POLICY own_rows ON {table} TO {per_user} USING ({mine}) WITH CHECK ({check})"
+    )
+    return out

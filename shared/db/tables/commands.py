@@ -1,0 +1,49 @@
+"""What people ask of execution, and what came of it. Commands may be added by any service."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.db.tables import columns as c
+from shared.db.tables.base import metadata
+
+commands = Table(
+    "commands",
+    metadata,
+    c.identity(),
+    c.owner(),
+    c.text("kind"),  # flatten | close_strategy | reconcile | ...
+    Column("detail", JSONB, nullable=False),
+    c.text("requested_by"),
+    c.created(),
+    comment="Append only: a wish, committed before anything is done about it.",
+)
+
+command_results = Table(
+    "command_results",
+    metadata,
+    Column("command_id", BigInteger, ForeignKey("commands.id"), primary_key=True),
+    c.owner(),
+    c.text("status"),  # done | refused | failed
+    c.text("code"),
+    c.text("message"),
+    Column("detail", JSONB, nullable=False),
+    c.created(),
+    comment="Written by execution; at most one for a command.",
+)
+
+controls = Table(
+    "controls",
+    metadata,
+    c.identity(),
+    Column("user_id", BigInteger, ForeignKey("users.id")),  # NULL: the whole installation
+    c.text("scope"),  # system | user | account | strategy
+    Column("scope_id", BigInteger, nullable=False),
+    c.text("action"),  # kill | pause | resume
+    c.text("requested_by"),
+    c.text("reason"),
+    c.created(),
+    Index("ix_controls_scope", "scope", "scope_id", text("id DESC")),
+    comment="Append only: the newest row of a scope rules.",
+)

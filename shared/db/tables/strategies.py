@@ -1,0 +1,73 @@
+"""Strategies and the accounts they trade. Written by api."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Table,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from shared.db.tables import columns as c
+from shared.db.tables.base import metadata
+
+strategies = Table(
+    "strategies",
+    metadata,
+    c.identity(),
+    c.owner(),
+    c.text("name"),
+    c.text("name_key"),  # case and spaces folded: how an alert's name finds it
+    c.text("strat_type", default="Futures"),
+    c.text("symbol", nullable=True),
+    c.text("timeframe", nullable=True),
+    c.text("description", default=""),
+    Column("position_size", Integer, nullable=False, server_default=text("1")),
+    Column("position_add", Integer, nullable=False, server_default=text("1")),
+    c.text("size_from", default="signal"),  # signal: the alert's quantity wins; strategy: never
+    Column("take_profit", ARRAY(Numeric(18, 6)), nullable=False, server_default=text("'{}'")),
+    Column("stop_loss", Numeric(18, 6)),
+    c.text("tpsl_units", default="Ticks"),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("recording_enabled", Boolean, nullable=False, server_default=text("true")),
+    Column("demo_account_id", BigInteger, ForeignKey("accounts.id")),
+    Column("key_version", Integer, nullable=False, server_default=text("1")),
+    Column("webhook_key_hash", LargeBinary, nullable=False, unique=True),
+    Column("webhook_prev_hash", LargeBinary, unique=True),
+    # Bumped under this row's lock at each accepted alert: the order of the strategy's signals.
+    Column("signal_seq", BigInteger, nullable=False, server_default=text("0")),
+    Column("deleted_at", c.WHEN),
+    c.created(),
+    c.updated(),
+    Index(
+        "uq_strategies_name",
+        "user_id",
+        "name_key",
+        unique=True,
+        postgresql_where=text("deleted_at IS NULL"),
+    ),
+    comment="What a trader's alerts drive. 0 is a legal size; an absent stop is NULL, never 0.",
+)
+
+strategy_accounts = Table(
+    "strategy_accounts",
+    metadata,
+    Column("strategy_id", BigInteger, ForeignKey("strategies.id"), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), primary_key=True, index=True),
+    c.owner(),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    # NULL: the account's own setting holds.
+    Column("multiplier", Numeric(12, 4)),
+    Column("max_contracts", Integer),
+    c.text("custom_ticker", nullable=True),
+    c.created(),
+    comment="Which accounts a strategy trades, with settings of this pair.",
+)
