@@ -1,0 +1,37 @@
+"""Is the database away, or is this statement wrong? Told apart once, here, by SQLSTATE."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+
+from shared.domain.errors import Unavailable
+
+# 08 connection lost, 53 out of disk, memory or connections, 57P0x shut down or starting up.
+_OUTAGE_CLASSES: Final = ("08", "53", "57P0")
+# 40001 serialization failure, 40P01 deadlock, 55P03 lock not had in time.
+_CONTENTION: Final = frozenset({"40001", "40P01", "55P03"})
+
+
+class DatabaseAway(Unavailable):
+    """No connection to PostgreSQL could be had in time; nothing was done."""
+
+
+def sqlstate(error: BaseException) -> str:
+    """The five characters PostgreSQL gave, or nothing."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+
+
+def is_outage(error: BaseException) -> bool:
+    """PostgreSQL cannot be used now, whatever we ask: wait and try again, blame no message."""
+    if isinstance(error, DatabaseAway):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    return error.connection_invalidated or sqlstate(error).startswith(_OUTAGE_CLASSES)
+
+
+def is_contention(error: BaseException) -> bool:
+    """Another transaction was in the way: the whole transaction may be tried again."""
+    return sqlstate(error) in _CONTENTION
