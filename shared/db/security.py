@@ -29,9 +29,11 @@ FUNCTIONS: Final = (
     """,
     """
     CREATE OR REPLACE FUNCTION tm_find_session(hash bytea)
-    RETURNS TABLE (session_id bigint, user_id bigint)
+    RETURNS TABLE (session_id bigint, user_id bigint, username text, admin boolean,
+                   csrf_secret bytea, last_seen_at timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-      SELECT s.id, s.user_id FROM sessions s JOIN users u ON u.id = s.user_id
+      SELECT s.id, s.user_id, u.username, u.admin, s.csrf_secret, s.last_seen_at
+      FROM sessions s JOIN users u ON u.id = s.user_id
       WHERE s.token_hash = hash AND s.ended_at IS NULL AND s.expires_at > now()
         AND u.disabled_at IS NULL
     $$

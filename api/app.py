@@ -1,0 +1,38 @@
+"""The application, built from its resources by constructors. Nothing here runs at import."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import FastAPI
+
+from api import access, errors
+from api.edge import Edge
+from api.resources import Resources
+from api.system import endpoints as system
+
+# A REST resource is a folder with `endpoints.py`, and one line here.
+ROUTERS: Final = (*system.ROUTERS,)
+
+
+def create_app(resources: Resources) -> FastAPI:
+    """Raises `UndeclaredAccessError` when a route says not who may call it."""
+    app = FastAPI(
+        title="Trade Manager",
+        version="1",
+        redirect_slashes=False,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.resources = resources
+    app.add_middleware(
+        Edge,
+        settings=resources.settings,
+        clock=resources.clock,
+        random_bytes=resources.random_bytes,
+    )
+    errors.install(app)
+    access.include(app, ROUTERS)
+    access.check_all(app.routes)
+    return app
