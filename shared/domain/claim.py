@@ -1,0 +1,127 @@
+"""May this intent be sent now, and with which numbers? Judged inside the claim's transaction.
+
+A verdict is Send (frozen numbers), End (it will never be sent) or Wait (not now; perhaps orders
+of its owner must be cancelled first).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from shared.domain.bracket import leg_price
+from shared.domain.ids import IntentId
+from shared.domain.order import Action, IntentState, OrderIntent, OrderType, Role
+
+# A market order is answered by its fill within moments; cancelling it sooner helps nobody.
+MARKET_ORDER_PATIENCE = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """An order of the same owner in the same contract that may still trade."""
+
+    intent_id: IntentId
+    broker_order_id: int | None
+    role: Role
+    order_type: OrderType
+    state: IntentState
+    claimed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pending intent whose turn it is, with what decides about it."""
+
+    intent: OrderIntent
+    legs: tuple[OrderIntent, ...]
+    tick: Decimal
+    after_state: IntentState | None  # of the intent it waits for
+    owner_net: int  # signed contracts its owner holds in the contract, by fills
+    working: tuple[Working, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    intent: OrderIntent
+    legs: tuple[OrderIntent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    state: IntentState
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """`cancel` holds broker order ids to cancel before asking again."""
+
+    reason: str
+    cancel: tuple[int, ...] = ()
+
+
+Verdict = Send | End | Wait
+
+
+def judge(candidate: Candidate, now: datetime, quote: Decimal | None) -> Verdict:
+    """`quote` is a price of the contract younger than 2 s, or None."""
+    if candidate.intent.role is Role.EXIT:
+        return _judge_exit(candidate, now)
+    return _judge_entry(candidate, now, quote)
+
+
+def _judge_entry(candidate: Candidate, now: datetime, quote: Decimal | None) -> Verdict:
+    intent = candidate.intent
+    if intent.expires_at is not None and now >= intent.expires_at:
+        return stale()
+    if intent.after is not None and candidate.after_state is not None:
+        if not candidate.after_state.final:
+            return Wait("after")
+        if candidate.owner_net != 0:
+            message = f"The exit before it ended with {candidate.owner_net} contracts still held."
+            return End(IntentState.BLOCKED, "reverse.not_flat", message)
+    base = quote if quote is not None else intent.reference_price
+    if not candidate.legs:
+        return Send(intent)
+    if base is None:
+        message = "No fresh quote and no price in the alert to place the bracket from."
+        return End(IntentState.BLOCKED, "bracket.no_reference", message)
+    legs = tuple(_priced(leg, intent.action, base, candidate.tick) for leg in candidate.legs)
+    return Send(replace(intent, reference_price=base), legs)
+
+
+def stale() -> End:
+    return End(IntentState.STALE, "signal.expired", "Older than its maximum age before its turn.")
+
+
+def _priced(leg: OrderIntent, entry: Action, base: Decimal, tick: Decimal) -> OrderIntent:
+    if leg.offset_ticks is None:
+        return leg
+    level = leg_price(leg.role, entry, base, leg.offset_ticks, tick)
+    return replace(leg, price=level.price, stop_price=level.stop_price)
+
+
+def _judge_exit(candidate: Candidate, now: datetime) -> Verdict:
+    if candidate.working:
+        cancel = tuple(
+            order.broker_order_id
+            for order in candidate.working
+            if order.broker_order_id is not None and _worth_cancelling(order, now)
+        )
+        return Wait("working", cancel)
+    net = candidate.owner_net
+    if net == 0:
+        return End(IntentState.SKIPPED, "exit.flat", "Flat already: nothing was left to close.")
+    action = Action.SELL if net > 0 else Action.BUY
+    return Send(replace(candidate.intent, action=action, qty_contracts=abs(net)))
+
+
+def _worth_cancelling(order: Working, now: datetime) -> bool:
+    if order.state not in (IntentState.ACCEPTED, IntentState.WORKING):
+        return False
+    if order.order_type is not OrderType.MARKET:
+        return True
+    return order.claimed_at is None or now - order.claimed_at > MARKET_ORDER_PATIENCE

@@ -1,0 +1,73 @@
+"""Positions: the fold of fills, and what an owner will hold once its open intents are through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shared.domain.ids import IntentId
+from shared.domain.order import Action, Fill, IntentState, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Signed contracts and their average price; `avg_price` is None exactly when flat."""
+
+    net_qty: int = 0
+    avg_price: Decimal | None = None
+
+
+FLAT = Position()
+
+
+def fold(position: Position, fill: Fill) -> Position:
+    """The position after one fill.
+
+    Growing averages the price, shrinking keeps it, and a fill beyond flat is a close and an open
+    at its own price.
+    """
+    net = position.net_qty + fill.signed_qty
+    if net == 0:
+        return FLAT
+    if position.avg_price is None or position.net_qty * net < 0:
+        return Position(net, fill.price)
+    if abs(net) < abs(position.net_qty):
+        return Position(net, position.avg_price)
+    held, added = abs(position.net_qty), fill.qty_contracts
+    return Position(net, (position.avg_price * held + fill.price * added) / (held + added))
+
+
+def fold_all(fills: Iterable[Fill]) -> Position:
+    position = FLAT
+    for fill in fills:
+        position = fold(position, fill)
+    return position
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIntent:
+    """An intent that has not ended, as far as it matters for what comes after it."""
+
+    id: IntentId
+    role: Role
+    action: Action
+    root: str
+    contract: str
+    remaining_qty: int
+    state: IntentState
+    account_seq: int
+
+
+def expected_net(net_qty: int, open_intents: Iterable[OpenIntent]) -> int:
+    """Signed contracts of one owner in one root after its open intents, taken in their order.
+
+    An exit ends flat whatever came before it. Protective legs do not count: whether they trade is
+    the market's choice.
+    """
+    for intent in sorted(open_intents, key=lambda each: each.account_seq):
+        if intent.role is Role.EXIT:
+            net_qty = 0
+        elif intent.role is Role.ENTRY:
+            net_qty += intent.action.sign * intent.remaining_qty
+    return net_qty

@@ -1,0 +1,50 @@
+"""A strategy and its link to an account: the settings a decision is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from enum import StrEnum
+
+from shared.domain.ids import AccountId, StrategyId, UserId
+
+
+class SizeFrom(StrEnum):
+    """Whose quantity counts: the alert's if it names one, or always the strategy's own."""
+
+    SIGNAL = "signal"
+    STRATEGY = "strategy"
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """Settings of a strategy. Sizes in contracts; 0 is a legal size and means "do not enter"."""
+
+    id: StrategyId
+    user_id: UserId
+    name: str
+    symbol: str | None
+    active: bool
+    position_size: int
+    position_add: int
+    size_from: SizeFrom
+    take_profit_ticks: int | None
+    stop_loss_ticks: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLink:
+    """An account as this strategy trades it; the pair's own settings already won."""
+
+    account_id: AccountId
+    enabled: bool
+    multiplier: Decimal
+    max_contracts: int  # 0: no cap
+    custom_ticker: str | None
+    exclusive: bool
+
+
+def scaled(qty_contracts: int, link: AccountLink) -> int:
+    """The only place where the account's multiplier and cap meet a quantity. Rounds down."""
+    scaled_qty = int((qty_contracts * link.multiplier).to_integral_value(rounding=ROUND_DOWN))
+    return min(scaled_qty, link.max_contracts) if link.max_contracts > 0 else scaled_qty

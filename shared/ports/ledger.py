@@ -1,0 +1,171 @@
+"""The ledger of the order life cycle: what execution may do to the record.
+
+Each operation is one transaction, never a row: nothing above this port can compose two of them.
+PostgreSQL implements it in `execution/ledger.py`. Operations return the events they wrote, so
+that the caller can ring the bell after the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+
+from shared.contracts.envelope import Envelope
+from shared.domain.claim import Candidate, Verdict
+from shared.domain.ids import (
+    AccountId,
+    CommandId,
+    ConnectionId,
+    IntentId,
+    SignalId,
+    StrategyId,
+    UserId,
+)
+from shared.domain.order import OrderIntent, Role
+from shared.domain.plan import Book, Denied, Plan
+from shared.domain.signal import Signal
+from shared.domain.strategy import AccountLink, Strategy
+from shared.ports.broker import ContractInfo, Fact, Outcome
+
+Decide = Callable[[Signal, Strategy, AccountLink, Book, date], Plan | Denied]
+Judge = Callable[[Candidate], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """This process drives this login until `epoch` moves on or the lease runs out."""
+
+    connection_id: ConnectionId
+    user_id: UserId
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRef:
+    id: AccountId
+    user_id: UserId
+    broker_account_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Committed as SENDING: exactly these numbers may be sent, once, under this epoch."""
+
+    intent: OrderIntent
+    legs: tuple[OrderIntent, ...]
+    connection_id: ConnectionId
+    account: AccountRef
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """An order that must be gone before an exit of its owner may be sized."""
+
+    connection_id: ConnectionId
+    broker_order_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    claimed: tuple[Claimed, ...]
+    cancels: tuple[Cancel, ...]
+    events: tuple[Envelope, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """An intent that is perhaps at the broker."""
+
+    intent_id: IntentId
+    connection_id: ConnectionId
+    role: Role
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LegOffset:
+    """A working leg that does not stand where its entry's average fill wants it."""
+
+    intent_id: IntentId
+    connection_id: ConnectionId
+    broker_order_id: int
+    role: Role
+    qty_contracts: int
+    wanted: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Naked:
+    """A position whose configured stop does not work."""
+
+    account_id: AccountId
+    strategy_id: StrategyId
+    contract: str
+    entry_id: IntentId
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    id: CommandId
+    user_id: UserId
+    kind: str
+    detail: Mapping[str, object]
+
+
+class Ledger(Protocol):
+    # --- who drives what ---
+    async def renew_leases(self, holder: str) -> list[Lease]: ...
+    async def release_leases(self, holder: str) -> None: ...
+    async def take_over(self, lease: Lease) -> list[Envelope]:
+        """Everything an earlier epoch left in SENDING becomes UNKNOWN."""
+
+    # --- a signal becomes intents ---
+    async def undecided(self) -> list[StrategyId]: ...
+    async def fan_out(
+        self, strategy: StrategyId, decide: Decide, now: datetime, max_age_s: float
+    ) -> list[Envelope]:
+        """Decide all undecided signals of a strategy, oldest first."""
+
+    # --- an intent becomes an order ---
+    async def claim(
+        self, leases: Sequence[Lease], judge: Judge, now: datetime
+    ) -> Claims: ...
+    async def unclaim(self, intent: IntentId) -> None:
+        """Certainly not sent: back to PENDING."""
+
+    async def record(self, intent: IntentId, outcome: Outcome, now: datetime) -> list[Envelope]: ...
+    async def unresolved(self, leases: Sequence[Lease]) -> list[Unresolved]: ...
+    async def found(self, intent: IntentId, broker_order_id: int) -> list[Envelope]: ...
+    async def abandon(self, intent: IntentId, now: datetime) -> list[Envelope]:
+        """Proven absent. An entry ends here; an exit is followed by its next attempt."""
+
+    # --- the broker's facts ---
+    async def apply(self, connection: ConnectionId, facts: Sequence[Fact]) -> list[Envelope]: ...
+    async def drifted(self, connection: ConnectionId, facts: Sequence[Fact]) -> list[AccountId]:
+        """Accounts whose net by fills differs from the broker's in some contract."""
+
+    async def quarantine(self, account: AccountId, code: str | None) -> list[Envelope]:
+        """Exits only from now on; None releases."""
+
+    # --- protection ---
+    async def legs_off(self, leases: Sequence[Lease]) -> list[LegOffset]: ...
+    async def move_leg(self, leg: LegOffset) -> None:
+        """Commit the price a leg is about to be moved to."""
+
+    async def naked(self, leases: Sequence[Lease], older_than_s: float) -> list[Naked]: ...
+    async def add_exit(self, naked: Naked, now: datetime) -> list[Envelope]: ...
+
+    # --- wishes ---
+    async def commands(self) -> list[Command]: ...
+    async def close_all(self, command: Command, now: datetime) -> list[Envelope]: ...
+    async def answer(
+        self, command: Command, status: str, code: str, message: str
+    ) -> list[Envelope]: ...
+
+    # --- what the broker taught us ---
+    async def save_contract(self, environment: str, contract: ContractInfo) -> None: ...
+    async def signal_of(self, intent: IntentId) -> SignalId | None: ...
