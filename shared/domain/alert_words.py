@@ -1,0 +1,103 @@
+"""The words of an alert's action, and what a sequence before -> order -> after may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from shared.domain.alert_codes import ParseCode, refusal, shown
+from shared.domain.alert_signal import Sentiment, Side, SignalKind
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`ends` is the side that a close names; `after` what an entry word says of the position."""
+
+    kind: SignalKind
+    side: Side | None = None
+    ends: Sentiment | None = None
+    after: Sentiment | None = None
+
+
+_CLOSE = Action(SignalKind.CLOSE)
+_CLOSE_LONG = Action(SignalKind.CLOSE, ends=Sentiment.LONG)
+_CLOSE_SHORT = Action(SignalKind.CLOSE, ends=Sentiment.SHORT)
+
+_ACTIONS: Final = {
+    "buy": Action(SignalKind.ORDER, Side.BUY),
+    "sell": Action(SignalKind.ORDER, Side.SELL),
+    "long": Action(SignalKind.ORDER, Side.BUY, after=Sentiment.LONG),
+    "short": Action(SignalKind.ORDER, Side.SELL, after=Sentiment.SHORT),
+    "target": Action(SignalKind.TARGET),
+    "flat": _CLOSE,
+    "flatten": _CLOSE,
+    "close": _CLOSE,
+    "exit": _CLOSE,
+    "closeall": _CLOSE,
+    "exitall": _CLOSE,
+    "closeposition": _CLOSE,
+    "exitposition": _CLOSE,
+    "closelong": _CLOSE_LONG,
+    "exitlong": _CLOSE_LONG,
+    "closeshort": _CLOSE_SHORT,
+    "exitshort": _CLOSE_SHORT,
+}
+_JOINERS = str.maketrans("", "", " _-")
+_RANK: Final = {Sentiment.SHORT: -1, Sentiment.FLAT: 0, Sentiment.LONG: 1}
+
+
+def action_of(word: object) -> Action:
+    """The meaning of an action word; case, spaces, `_` and `-` inside it do not matter.
+
+    Raises `AlertRefused` `parse.action`: an unknown word is never guessed at.
+    """
+    action = (
+        _ACTIONS.get(word.strip().lower().translate(_JOINERS)) if isinstance(word, str) else None
+    )
+    if action is None:
+        raise refusal(
+            ParseCode.ACTION, "The alert's action is not one we know.", action=shown(word)
+        )
+    return action
+
+
+def sentiment_of(word: str) -> Sentiment:
+    """Raises `AlertRefused` `parse.sentiment`."""
+    try:
+        return Sentiment(word.lower())
+    except ValueError:
+        raise refusal(ParseCode.SENTIMENT, "A market position is long, short or flat.", value=word)
+
+
+def signed_position(sentiment: Sentiment, size_contracts: int) -> int:
+    """The position that a word and a size give together.
+
+    A short may be written with either sign, since Pine has both an absolute and a signed size.
+    Raises `AlertRefused` `parse.contradiction` when the two cannot both be true.
+    """
+    signed = -abs(size_contracts) if sentiment is Sentiment.SHORT else size_contracts
+    sign = (signed > 0) - (signed < 0)
+    if sign != _RANK[sentiment]:
+        raise refusal(
+            ParseCode.CONTRADICTION,
+            "The market position and its size contradict each other.",
+            position=str(sentiment),
+            size=size_contracts,
+        )
+    return signed
+
+
+def refuse_impossible_order(side: Side, before: Sentiment | None, after: Sentiment | None) -> None:
+    """A buy never leaves a position shorter than it was, nor flat as it was; a sell mirrors it."""
+    if before is None or after is None:
+        return
+    step = _RANK[after] - _RANK[before]
+    wrong_way = step < 0 if side is Side.BUY else step > 0
+    if wrong_way or (before is after is Sentiment.FLAT):
+        raise refusal(
+            ParseCode.CONTRADICTION,
+            "No such order leads from the position before to the position after.",
+            side=str(side),
+            before=str(before),
+            after=str(after),
+        )
