@@ -137,19 +137,14 @@ class Outbox:
             await mark_published(connection, event_ids)
 
     async def floor(self, streams: Sequence[str], lookback: timedelta) -> int:
-        """A row number below every row of these streams written within `lookback`."""
-        query = select(func.min(outbox.c.id)).where(
-            outbox.c.stream.in_(streams),
-            outbox.c.created_at >= func.clock_timestamp() - lookback,
+        """The newest row older than `lookback`, a minute at least: nothing appears below it."""
+        age = func.clock_timestamp() - outbox.c.created_at
+        query = select(func.max(outbox.c.id)).where(
+            outbox.c.stream.in_(streams), age > max(lookback, SETTLED_AFTER)
         )
         async with read_only(self._engine) as connection:
-            lowest: int | None = (await connection.execute(query)).scalar_one()
-            if lowest is None:
-                highest: int | None = (
-                    await connection.execute(select(func.max(outbox.c.id)))
-                ).scalar_one()
-                return highest or 0
-        return lowest - 1
+            newest: int | None = (await connection.execute(query)).scalar_one()
+        return newest or 0
 
     async def since(
         self, streams: Sequence[str], floor: int, *, older_than: timedelta, limit: int
@@ -180,8 +175,8 @@ class Outbox:
             func.extract("epoch", func.clock_timestamp() - func.min(outbox.c.created_at))
         ).where(outbox.c.published_at.is_(None))
         async with read_only(self._engine) as connection:
-            age = (await connection.execute(query)).scalar_one()
-        return 0.0 if age is None else float(age)
+            age = (await connection.execute(query)).scalar()
+        return float(age or 0)
 
 
 async def mark_published(connection: AsyncConnection, event_ids: Iterable[UUID]) -> None:

@@ -1,12 +1,12 @@
 """A consumer: every event of its types acts once, however often and by whatever way it arrives.
 
     stream (group)  ──┐
-                      ├── transaction: inbox mark + effect ── commit ── after_commit, XACK
+                      ├── transaction: inbox mark + effect ── commit ── wake, XACK
     sweep of outbox ──┘
 
 The group loop is the fast way, the sweep the sure one. Failed tries are counted in PostgreSQL;
-after `ATTEMPTS_MAX` the event becomes a dead letter and the queue moves on. While PostgreSQL is away
-nothing is blamed on a message: everything waits.
+after `ATTEMPTS_MAX` the event becomes a dead letter and the queue moves on. While PostgreSQL is
+away nothing is blamed on a message: everything waits.
 """
 
 from __future__ import annotations

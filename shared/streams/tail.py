@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -80,10 +80,11 @@ class Tail:
             self._redis_outage.failed(error)
             self._ids = dict.fromkeys(self._streams, _FIRST)
         self._floor = await self._outbox.floor(self._streams, LOOKBACK)
-        while rows := await self._rows(timedelta(0)):
-            self._seen.update(event_id for _, event_id, _ in rows)
-            if not self._raise_floor(rows):
-                break
+        floor = self._floor
+        while rows := await self._rows(timedelta(0), floor):
+            for _, event_id, _ in rows:
+                self._seen.add(event_id)
+            floor = rows[-1][0]
 
     async def run(self) -> None:
         """For ever, after `start`."""
@@ -161,26 +162,16 @@ class Tail:
             for envelope in await self._outbox.read(missed) if missed else ():
                 _caught.inc()
                 await self._show(envelope)
-            self._raise_floor(rows)
+            # Never look again below a row so old that no open transaction can add one there.
+            self._floor = max([self._floor, *(number for number, _, settled in rows if settled)])
             floor = rows[-1][0]
             if len(rows) < BATCH_MAX:
                 return
 
-    async def _rows(
-        self, older_than: timedelta, floor: int | None = None
-    ) -> Sequence[tuple[int, UUID, bool]]:
+    async def _rows(self, older_than: timedelta, floor: int) -> Sequence[tuple[int, UUID, bool]]:
         return await self._outbox.since(
-            self._streams,
-            self._floor if floor is None else floor,
-            older_than=older_than,
-            limit=BATCH_MAX,
+            self._streams, floor, older_than=older_than, limit=BATCH_MAX
         )
-
-    def _raise_floor(self, rows: Collection[tuple[int, UUID, bool]]) -> bool:
-        """Never look again at rows so old that no open transaction can add one below them."""
-        settled = [row_id for row_id, _, is_settled in rows if is_settled]
-        self._floor = max([self._floor, *settled])
-        return bool(settled)
 
 
 class _Seen:
@@ -201,10 +192,6 @@ class _Seen:
         if len(self._ids) > self._size_max:
             self._ids.popitem(last=False)
         return True
-
-    def update(self, event_ids: Collection[UUID] | Any) -> None:
-        for event_id in event_ids:
-            self.add(event_id)
 
 
 def _as_numbers(entry_id: str) -> tuple[int, int]:
