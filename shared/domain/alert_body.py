@@ -69,7 +69,9 @@ def _text(body: bytes) -> str:
     try:
         text = body.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
-        raise refusal(ParseCode.ENCODING, "The alert is not UTF-8 text.", at_byte=error.start)
+        raise refusal(
+            ParseCode.ENCODING, "The alert is not UTF-8 text.", at_byte=error.start
+        ) from None
     if not text:
         raise refusal(ParseCode.EMPTY, "The alert has no text.")
     return text
@@ -138,6 +140,9 @@ class _Objects:
         built: dict[str, object] = {}
         for name, value in pairs:
             _add(built, name, value)
+            for text in (name, value):
+                if isinstance(text, str):
+                    _refuse_placeholder(text)  # one written with escapes is seen only now
         return built
 
 

@@ -14,9 +14,12 @@ from typing import Final, TypeVar
 
 from shared.domain.alert_body import JsonConstant
 from shared.domain.alert_codes import ParseCode, refusal, shown
+from shared.domain.alert_signal import Sentiment
+from shared.domain.alert_words import sentiment_of
 from shared.domain.instants import TIME_FIELDS, instants_in
 
 MAX_CONTRACTS: Final = 10_000
+PRICE_LIMIT: Final = Decimal(10**12)
 MAX_TEXT_CHARACTERS: Final = 128
 MAX_NOTE_CHARACTERS: Final = 500
 
@@ -37,9 +40,18 @@ class AlertFields:
 
     def text(self, *names: str, code: ParseCode = ParseCode.TEXT) -> str | None:
         """A name that decides; empty, long or unprintable text is refused."""
-        found = self._present(names)
-        texts = {name: _deciding_text(name, value, code) for name, value in found}
-        return _agreed(texts)
+        return _agreed(
+            {name: _deciding_text(name, value, code) for name, value in self._present(names)}
+        )
+
+    def sentiment(self, *names: str) -> Sentiment | None:
+        """Long, short or flat."""
+        return _agreed(
+            {
+                name: sentiment_of(_deciding_text(name, value, ParseCode.SENTIMENT))
+                for name, value in self._present(names)
+            }
+        )
 
     def note(self, *names: str) -> str | None:
         """Text that only informs: cut and cleaned, None when there is nothing to show."""
@@ -103,7 +115,7 @@ def _agreed(found: dict[str, _T]) -> _T | None:
 def _deciding_text(name: str, value: object, code: ParseCode) -> str:
     text = value.strip() if isinstance(value, str) else ""
     if not 0 < len(text) <= MAX_TEXT_CHARACTERS or not text.isprintable():
-        refuse(code, "A field is not short, printable text.", field=name, value=shown(value))
+        raise refusal(code, "A field is not short, printable text.", field=name, value=shown(value))
     return text
 
 
@@ -127,8 +139,9 @@ def _contracts(name: str, value: object) -> int:
 
 def _price(name: str, value: object) -> Decimal:
     text = value.strip() if isinstance(value, str) else ""
-    if not _NUMBER.fullmatch(text):
+    price = Decimal(text) if _NUMBER.fullmatch(text) else None
+    if price is None or abs(price) >= PRICE_LIMIT:
         raise refusal(
             ParseCode.PRICE, "A price is a finite number.", field=name, value=shown(value)
         )
-    return Decimal(text)
+    return price

@@ -13,11 +13,12 @@ from shared.domain.alert_words import (
     Action,
     action_of,
     refuse_impossible_order,
-    sentiment_of,
     signed_position,
 )
 
 JSON_DIALECT: Final = "json"
+
+_ORDER_TYPES: Final = {order_type.value: order_type for order_type in SignalOrderType}
 
 
 def json_fields(body: AlertBody) -> AlertFields | None:
@@ -42,25 +43,36 @@ class _Positions:
 
 
 def _positions(fields: AlertFields) -> _Positions:
-    before = fields.text("prev_market_position", code=ParseCode.SENTIMENT)
-    word = fields.text("market_position", "sentiment", code=ParseCode.SENTIMENT)
-    after = None if word is None else sentiment_of(word)
-    return _Positions(
-        before=None if before is None else sentiment_of(before),
-        after=after,
-        target=_target(fields, after),
-    )
+    before = fields.sentiment("prev_market_position")
+    after = fields.sentiment("market_position", "sentiment")
+    target = _target(after, _size(fields))
+    if after is None and target is not None:
+        after = Sentiment.SHORT if target < 0 else Sentiment.FLAT
+    return _Positions(before=before, after=after, target=target)
 
 
-def _target(fields: AlertFields, after: Sentiment | None) -> int | None:
-    """The signed position the alert tells of, None when its direction or size stays open.
+def _size(fields: AlertFields) -> int | None:
+    """`market_position_size` is absolute in Pine, `position_size` signed: they agree so far."""
+    absolute = fields.signed_contracts("market_position_size")
+    signed = fields.signed_contracts("position_size")
+    if absolute is not None and signed is not None and abs(absolute) != abs(signed):
+        raise refusal(
+            ParseCode.CONTRADICTION,
+            "Two fields that mean the same differ.",
+            market_position_size=absolute,
+            position_size=signed,
+        )
+    return absolute if signed is None else signed
 
-    `market_position_size` is absolute in Pine and `position_size` signed, but both are used for
-    both: without the word only a negative size or zero has a direction.
+
+def _target(after: Sentiment | None, size: int | None) -> int | None:
+    """The signed position that the alert tells of, None when direction or size stays open.
+
+    Either size field is met with either meaning, so that a positive size without the word has
+    no direction; zero and a negative one have.
     """
-    size = fields.signed_contracts("market_position_size", "position_size")
-    if after is Sentiment.FLAT and size is None:
-        return 0
+    if after is Sentiment.FLAT:
+        return signed_position(after, size or 0)
     if size is None:
         return None
     if after is None:
@@ -70,7 +82,7 @@ def _target(fields: AlertFields, after: Sentiment | None) -> int | None:
 
 def _plan(fields: AlertFields, positions: _Positions) -> Signal:
     word = fields.values.get("action")
-    if word is None and (positions.after is None or positions.target is None):
+    if word is None and positions.target is None:
         raise refusal(
             ParseCode.ACTION, "The alert says neither an action nor a whole target position."
         )
@@ -160,7 +172,7 @@ def _with_order_type(signal: Signal, fields: AlertFields) -> Signal:
 
 
 def _order_type(word: str) -> SignalOrderType:
-    try:
-        return SignalOrderType(word.lower())
-    except ValueError:
+    order_type = _ORDER_TYPES.get(word.lower())
+    if order_type is None:
         raise refusal(ParseCode.ORDER_TYPE, "An order type is market, limit or stop.", value=word)
+    return order_type

@@ -16,7 +16,7 @@ from shared.domain.alert_body import AlertBody, fold_names, refuse_field_count
 from shared.domain.alert_codes import ParseCode, refusal
 from shared.domain.alert_fields import AlertFields
 from shared.domain.alert_signal import Sentiment, Signal, SignalKind
-from shared.domain.alert_words import action_of, signed_position
+from shared.domain.alert_words import action_of, sentiment_of, signed_position
 
 PLAIN_TEXT_DIALECT: Final = "plain_text"
 
@@ -30,7 +30,7 @@ def plain_text_fields(body: AlertBody) -> AlertFields | None:
     pairs_from = next((i for i, part in enumerate(parts) if "=" in part), len(parts))
     # A name may hold commas and colons: the head ends where the pairs begin.
     name, colon, order = ",".join(parts[:pairs_from]).rpartition(":")
-    pairs = [part.partition("=") for part in parts[pairs_from:]]
+    pairs = [part.partition("=") for part in parts[pairs_from:] if part.strip()]
     if not colon or not all(equals for _, equals, _ in pairs):
         return None
     fields = [(key, value.strip()) for key, _, value in pairs]
@@ -57,11 +57,7 @@ def read_plain_text(fields: AlertFields) -> Signal:
 
 
 def _position(fields: AlertFields) -> Sentiment:
-    word = str(fields.values["action"])
-    try:
-        return Sentiment(word.lower())
-    except ValueError:
-        raise refusal(ParseCode.ACTION, "Action is long, short or flat.", action=word)
+    return sentiment_of(str(fields.values["action"]), code=ParseCode.ACTION)
 
 
 def _target(position: Sentiment, amount: int | None) -> int:

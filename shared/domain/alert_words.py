@@ -42,7 +42,8 @@ _ACTIONS: Final = {
     "closeshort": _CLOSE_SHORT,
     "exitshort": _CLOSE_SHORT,
 }
-_JOINERS = str.maketrans("", "", " _-")
+_SENTIMENTS: Final = {sentiment.value: sentiment for sentiment in Sentiment}
+_JOINERS: Final = str.maketrans("", "", " _-")
 _RANK: Final = {Sentiment.SHORT: -1, Sentiment.FLAT: 0, Sentiment.LONG: 1}
 
 
@@ -61,12 +62,12 @@ def action_of(word: object) -> Action:
     return action
 
 
-def sentiment_of(word: str) -> Sentiment:
-    """Raises `AlertRefused` `parse.sentiment`."""
-    try:
-        return Sentiment(word.lower())
-    except ValueError:
-        raise refusal(ParseCode.SENTIMENT, "A market position is long, short or flat.", value=word)
+def sentiment_of(word: str, code: ParseCode = ParseCode.SENTIMENT) -> Sentiment:
+    """Long, short or flat, or `AlertRefused` under the code of the field."""
+    sentiment = _SENTIMENTS.get(word.lower())
+    if sentiment is None:
+        raise refusal(code, "A market position is long, short or flat.", value=word)
+    return sentiment
 
 
 def signed_position(sentiment: Sentiment, size_contracts: int) -> int:

@@ -40,8 +40,8 @@ __all__ = [
 class Dialect:
     """One way of writing alerts.
 
-    `fields_of` answers None when the body has another shape, and makes no other judgement;
-    `signal_of` then reads the fields or raises `AlertRefused`.
+    `fields_of` answers None when the body has another shape, or refuses a shape that is its own
+    but broken; `signal_of` then reads the fields or raises `AlertRefused`.
     """
 
     name: str
