@@ -1,0 +1,34 @@
+"""US dollars: exact sums, and the only place in the repository that rounds money."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation
+
+Usd = Decimal
+
+# Arithmetic that would lose a digit raises `decimal.Inexact` instead: the default context would
+# round at 28 digits without a word. 60 digits hold any price times any size we can meet.
+EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, DivisionByZero])
+
+_CENT = Decimal("0.01")
+_ROUNDING = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
+
+
+def to_cents(amount: Decimal) -> Usd:
+    """Round to whole cents, half to even, so that half cents do not drift over many fills.
+
+    Halves are real: one tick of ZF is 7.8125 USD. Round a sum once, at the edge (a booking, a
+    screen); sums of rounded parts are not the rounded sum.
+    """
+    return amount.quantize(_CENT, context=_ROUNDING)
+
+
+def gross_usd(
+    entry_price: Decimal, exit_price: Decimal, qty_signed: int, point_value: Decimal
+) -> Usd:
+    """Profit before fees, exact and unrounded; `qty_signed` is negative for a short.
+
+    `point_value` is US dollars for a move of 1.0 in price for one contract.
+    """
+    move = EXACT.subtract(exit_price, entry_price)
+    return EXACT.multiply(EXACT.multiply(move, Decimal(qty_signed)), point_value)
