@@ -17,9 +17,9 @@ def main() -> None:
 
             sys.exit(test(arguments))
         case _:
-            from cli.app import app
+            from cli.app import main as others
 
-            app()
+            others()
 
 
 if __name__ == "__main__":

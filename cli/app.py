@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cli.up.errors import UpError
+
 app = typer.Typer(
     name="tm",
     help="Trade Manager: TradingView alerts to Tradovate orders, recorded to the cent.",
@@ -49,3 +51,11 @@ def doctor(data: DataOption = None) -> None:
     from cli.doctor import doctor as run
 
     raise typer.Exit(run(data))
+
+
+def main() -> None:
+    try:
+        app()
+    except UpError as error:
+        typer.echo(f"tm: {error}", err=True)
+        raise SystemExit(1) from error

@@ -1,0 +1,126 @@
+"""What each service is told, all of it through environment variables. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from cli.paths import ROOT
+from cli.up.credentials import Credentials
+from cli.up.errors import UpError
+from cli.up.options import Options
+from cli.up.ports import HOST
+
+# Services import slowly or quickly, but all start at the same moment: this is only their order
+# in messages.
+SERVICES = ("paper", "api", "gateway", "execution", "recorder", "notifier")
+PREFERRED_HEALTH_PORTS = {"execution": 5003, "recorder": 5004, "notifier": 5005}
+
+# Ours to decide for each service; the rest of the caller's environment is passed on.
+_NOT_PASSED_ON = frozenset(
+    {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "TM_VENV", "TM_UP_TIMINGS", "PYTHONHOME"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where everything of this run is found. `health` is by service; `database` is the owner's."""
+
+    api_port: int
+    gateway_port: int
+    paper_port: int
+    health_ports: Mapping[str, int]
+    database_url: str
+    redis_url: str
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{HOST}:{self.api_port}"
+
+    @property
+    def gateway_url(self) -> str:
+        return f"ws://{HOST}:{self.gateway_port}/ws"
+
+    @property
+    def paper_url(self) -> str:
+        return f"http://{HOST}:{self.paper_port}/v1"
+
+    def probe(self, service: str) -> tuple[int, str]:
+        """Port and path that answer 200 once the service is ready."""
+        if service == "paper":
+            return self.paper_port, "/healthz"
+        listening = {"api": self.api_port, "gateway": self.gateway_port, **self.health_ports}
+        return listening[service], "/readyz"
+
+
+def setting(environ: Mapping[str, str], name: str) -> str:
+    """The caller's TM_<name> or its alias <name>; empty if neither is set."""
+    prefixed, plain = environ.get(f"TM_{name}", ""), environ.get(name, "")
+    if prefixed and plain and prefixed != plain:
+        raise UpError(f"TM_{name} and {name} are both set and differ; unset one of them")
+    return prefixed or plain
+
+
+def owner_url(given: str) -> str:
+    """A PostgreSQL URL with the driver's name in it."""
+    scheme, separator, rest = given.partition("://")
+    if not separator or scheme not in ("postgres", "postgresql", "postgresql+asyncpg"):
+        raise UpError("DATABASE_URL must look like postgresql://owner:password@host/database")
+    return f"postgresql+asyncpg://{rest}"
+
+
+def role_url(owner: str, role: str, password: str | None) -> str:
+    """The owner's URL with another user in it."""
+    parts = urlsplit(owner)
+    secret = "" if password is None else f":{quote(password, safe='')}"
+    address = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{role}{secret}@{address}"))
+
+
+def service_environ(
+    service: str,
+    caller: Mapping[str, str],
+    addresses: Addresses,
+    credentials: Credentials,
+    role_password: str | None,
+) -> dict[str, str]:
+    """Everything that one of the five services is told. Only these know the database."""
+    return _inherited(caller) | {
+        "TM_ENV": "local",
+        "TM_DATABASE_URL": role_url(addresses.database_url, f"tm_{service}", role_password),
+        "TM_REDIS_URL": addresses.redis_url,
+        "TM_SECRET_KEY": credentials.secret_key,
+        "TM_API_PORT": str(addresses.api_port),
+        "TM_GATEWAY_PORT": str(addresses.gateway_port),
+        "TM_HEALTH_PORT": str(addresses.health_ports.get(service, 0)),
+        "TM_PAPER_URL": addresses.paper_url,
+        "TM_PUBLIC_URL": caller.get("TM_PUBLIC_URL") or addresses.api_url,
+        "TM_PUBLIC_WS_URL": caller.get("TM_PUBLIC_WS_URL") or addresses.gateway_url,
+    }
+
+
+def paper_environ(
+    caller: Mapping[str, str],
+    addresses: Addresses,
+    credentials: Credentials,
+    options: Options,
+    journal: Path,
+) -> dict[str, str]:
+    """The venue knows its own login and prices; like a real one it knows nothing of us."""
+    told = {
+        "TM_ENV": "local",
+        "TM_PAPER_PORT": str(addresses.paper_port),
+        "TM_PAPER_USER": credentials.paper_user,
+        "TM_PAPER_PASSWORD": credentials.paper_password,
+        "TM_PAPER_DATA": str(journal),
+    }
+    if options.prices is not None:
+        told["TM_PAPER_PRICES"] = str(options.prices)
+    if options.speed is not None:
+        told["TM_PAPER_SPEED"] = str(options.speed)
+    return _inherited(caller) | told
+
+
+def _inherited(caller: Mapping[str, str]) -> dict[str, str]:
+    kept = {key: value for key, value in caller.items() if key not in _NOT_PASSED_ON}
+    return {"TM_LOG_FORMAT": "json", **kept, "PYTHONPATH": str(ROOT)}
