@@ -2,65 +2,69 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-
-import uvicorn
+import sys
+from functools import partial
 
 from api.app import create_app
 from api.resources import Resources
+from api.security.captcha import make_captcha
+from api.security.passwords import Passwords
+from api.server import make_server
 from api.settings import ApiSettings
 from shared.db.engine import POOL_TIMEOUT_API_S, make_engine
 from shared.db.outbox import Outbox
-from shared.runtime.clock import SystemClock
+from shared.relay import Relay
+from shared.runtime.durability import require_durable
 from shared.runtime.logging import configure_logging
+from shared.runtime.readiness import Readiness
+from shared.runtime.service import Service, run_service
 from shared.streams.client import publishing
 from shared.streams.publisher import Publisher
+
+# The relay of some process sweeps each second; older than this, none of them does.
+_OUTBOX_AGE_S_MAX = 30.0
 
 
 def main() -> None:
     settings = ApiSettings()
-    configure_logging("api")
-    with asyncio.Runner() as runner:
-        runner.run(serve(settings))
+    configure_logging("api", level=settings.log_level, log_format=settings.log_format)
+    sys.exit(run_service("api", partial(start, settings)))
 
 
-async def serve(settings: ApiSettings) -> None:
-    """Until a signal; requests under way are finished first."""
-    clock = SystemClock()
+async def start(settings: ApiSettings, service: Service) -> None:
+    """The parts list."""
     engine = make_engine(
         settings.database_url.get_secret_value(),
         "tm-api",
         pool_size=settings.api_pool_size,
         pool_timeout_s=POOL_TIMEOUT_API_S,
     )
+    service.resources.push_async_callback(engine.dispose)
+    # Redis may be away: alerts are taken all the same.
     redis = publishing(settings.redis_url.get_secret_value(), "tm-api")
-    publisher = Publisher(redis, Outbox(engine), clock)
-    app = create_app(Resources(settings, engine, publisher, clock, secrets.token_bytes))
-    ringing = asyncio.create_task(publisher.run())
-    try:
-        await uvicorn.Server(server_config(app, settings)).serve()
-    finally:
-        ringing.cancel()
-        await asyncio.wait({ringing})
-        await redis.aclose()
-        await engine.dispose()
+    service.resources.push_async_callback(redis.aclose)
+    await service.wait_for("postgresql", partial(require_durable, settings.env, engine))
 
-
-def server_config(app: object, settings: ApiSettings) -> uvicorn.Config:
-    """No access log of uvicorn's: its lines carry addresses, and an address can hold a key."""
-    return uvicorn.Config(
-        app,  # type: ignore[arg-type] # uvicorn names its own ASGI type
-        host=settings.api_host,
-        port=settings.api_port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        forwarded_allow_ips=settings.api_trusted_proxies,
-        timeout_graceful_shutdown=5,
+    outbox = Outbox(engine)
+    readiness = Readiness(service.clock)
+    readiness.add("outbox_age_s", outbox.oldest_unpublished_age_s, at_most=_OUTBOX_AGE_S_MAX)
+    publisher = Publisher(redis, outbox, service.clock)
+    resources = Resources(
+        settings=settings,
+        engine=engine,
+        bell=publisher,
+        clock=service.clock,
+        random_bytes=secrets.token_bytes,
+        passwords=Passwords(settings.password_hashes_at_once),
+        captcha=make_captcha(settings),
+        readiness=readiness,
     )
+    server = make_server(create_app(resources), settings)
+    service.on_drain(server.stop)
+    service.spawn("publisher", publisher.run())
+    service.spawn("relay", Relay(engine, redis, service.clock).run())
+    service.spawn("http", server.run_until_stopped())
 
 
 if __name__ == "__main__":

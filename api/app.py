@@ -7,12 +7,13 @@ from typing import Final
 from fastapi import FastAPI
 
 from api import access, errors
+from api.auth import endpoints as auth
 from api.edge import Edge
 from api.resources import Resources
 from api.system import endpoints as system
 
 # A REST resource is a folder with `endpoints.py`, and one line here.
-ROUTERS: Final = (*system.ROUTERS,)
+ROUTERS: Final = (*system.ROUTERS, *auth.ROUTERS)
 
 
 def create_app(resources: Resources) -> FastAPI:

@@ -29,11 +29,19 @@ class NotSignedIn(errors.NotAllowed):
         super().__init__("auth.no_session", "Sign in first.")
 
 
+class WrongCredentials(errors.NotAllowed):
+    """Sign-in refused; the same for an unknown name, a wrong password and a disabled user."""
+
+    def __init__(self) -> None:
+        super().__init__("auth.wrong_credentials", "User name or password is not right.")
+
+
 # Looked up along the class's ancestors, so a subclass needs a line only when it differs.
 STATUS: Final[dict[type[errors.TradeManagerError], int]] = {
     errors.AlertRefused: 400,
     errors.InvalidInput: 422,
     NotSignedIn: 401,
+    WrongCredentials: 401,
     errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,

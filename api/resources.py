@@ -8,9 +8,12 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.security.captcha import Captcha
+from api.security.passwords import Passwords
 from api.settings import ApiSettings
 from shared.contracts.envelope import Envelope
 from shared.ports.clock import Clock
+from shared.runtime.readiness import Readiness
 
 
 class Bell(Protocol):
@@ -28,3 +31,6 @@ class Resources:
     bell: Bell
     clock: Clock
     random_bytes: Callable[[int], bytes]
+    passwords: Passwords
+    captcha: Captcha
+    readiness: Readiness

@@ -3,52 +3,46 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
-SECRET_KEY_LENGTH_MIN: Final = 32
-
-Environment = Literal["production", "local", "test"]
+from shared.runtime.settings import SecretKeySettings
 
 
-class ApiSettings(BaseSettings):
-    """Prefix `TM_`. Units stand last in the names."""
+class ApiSettings(SecretKeySettings):
+    """What the API adds to every service's settings. Units stand last in the names."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="TM_", frozen=True, extra="ignore", hide_input_in_errors=True,
-        populate_by_name=True,
-    )  # fmt: skip
-
-    env: Environment = "production"
-    api_host: str = "127.0.0.1"
-    api_port: int = 5001
-    # Behind nginx on another host or a unix socket: whose X-Forwarded-For is believed.
-    api_trusted_proxies: str = "127.0.0.1"
-
-    database_url: SecretStr = Field(
-        validation_alias=AliasChoices("TM_DATABASE_URL", "DATABASE_URL")
+    api_host: str = Field("127.0.0.1", description="address to listen on")
+    api_port: int = Field(5001, ge=1, le=65_535)
+    api_pool_size: int = Field(20, ge=2, description="database connections of one API process")
+    api_trusted_proxies: str = Field(
+        "127.0.0.1", description="whose X-Forwarded-For is believed; * only on a private socket"
     )
-    redis_url: SecretStr = Field(validation_alias=AliasChoices("TM_REDIS_URL", "REDIS_URL"))
-    secret_key: SecretStr = Field(validation_alias=AliasChoices("TM_SECRET_KEY", "SECRET_KEY"))
-    vault_public_key: str = ""
-    api_pool_size: int = Field(default=20, ge=2)
 
-    public_url: str = "http://127.0.0.1:5001"
-    public_ws_url: str = "ws://127.0.0.1:5000"
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    public_url: str = Field(
+        "http://127.0.0.1:5001", description="what people type; https except on loopback"
+    )
+    public_ws_url: str = Field("ws://127.0.0.1:5000", description="where browsers find the gateway")
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="more origins whose pages may write, separated by commas"
+    )
+    vault_public_key: str = Field("", description="seals broker credentials; cannot open them")
 
-    session_idle_s: int = Field(default=24 * 3600, gt=0)
-    session_absolute_s: int = Field(default=30 * 24 * 3600, gt=0)
-    login_concurrency: int = Field(default=2, ge=1)
-    captcha: Literal["off", "google"] = "off"
-    captcha_secret: SecretStr = SecretStr("")
+    session_idle_s: int = Field(24 * 3600, gt=0, description="unused this long, a session ends")
+    session_absolute_s: int = Field(30 * 24 * 3600, gt=0, description="no session lives longer")
+    password_hashes_at_once: int = Field(2, ge=1, description="each takes 64 MiB for 0.1 s")
+    captcha: Literal["off", "google"] = Field(
+        "off", description="reCAPTCHA v2 at sign-in; off only in local and test"
+    )
+    captcha_secret: SecretStr = Field(SecretStr(""), description="the site's secret at Google")
 
-    # Far above what TradingView sends for one alert; a leaked key cannot flood the database.
-    webhook_rate_per_s: float = Field(default=50, gt=0)
-    webhook_burst: int = Field(default=2000, ge=1)
+    webhook_rate_per_s: float = Field(
+        50, gt=0, description="alerts of one strategy in the long run; above, they are blocked"
+    )
+    webhook_burst: int = Field(2_000, ge=1, description="alerts of one strategy at once")
 
     @field_validator("allowed_origins", mode="before")
     @classmethod
@@ -59,7 +53,7 @@ class ApiSettings(BaseSettings):
 
     @field_validator("public_url", "public_ws_url")
     @classmethod
-    def _no_slash(cls, value: str) -> str:
+    def _without_slash(cls, value: str) -> str:
         return value.rstrip("/")
 
     @model_validator(mode="after")
@@ -69,8 +63,6 @@ class ApiSettings(BaseSettings):
             raise ValueError("TM_PUBLIC_URL has to be an http or https address")
         if url.scheme == "http" and not _is_loopback(url.hostname):
             raise ValueError("TM_PUBLIC_URL has to be https, except on a loopback address")
-        if len(self.secret_key.get_secret_value()) < SECRET_KEY_LENGTH_MIN:
-            raise ValueError(f"SECRET_KEY needs at least {SECRET_KEY_LENGTH_MIN} characters")
         if self.captcha == "off" and self.env == "production":
             raise ValueError("TM_CAPTCHA=off is for TM_ENV=local and test; set google")
         if self.captcha == "google" and not self.captcha_secret.get_secret_value():

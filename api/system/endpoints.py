@@ -5,22 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from fastapi import Request, Response
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from api.access import PUBLIC, Router
 from api.deps import Resources
 from api.schemas import Answer
 from api.security import cookies, csrf
 from api.security.guard import current_binding
-from shared.db.failures import DatabaseAway
-from shared.db.outbox import Outbox
-from shared.db.uow import read_only
+from shared.runtime.health import readyz
 from shared.runtime.metrics import exposition
 
 _ANONYMOUS_BYTES: Final = 16
-# The relay of some process sweeps each second; older than this, none of them does.
-OUTBOX_AGE_S_MAX: Final = 30.0
 
 health = Router(PUBLIC, tags=["system"], include_in_schema=False)
 public = Router(PUBLIC, prefix="/api/system", tags=["system"])
@@ -33,17 +27,10 @@ async def alive() -> dict[str, str]:
 
 
 @health.get("/readyz")
-async def ready(resources: Resources, response: Response) -> dict[str, object]:
+async def ready(resources: Resources) -> Response:
     """200 when an alert could be committed now. Redis may be away: nothing is lost without it."""
-    try:
-        async with read_only(resources.engine) as connection:
-            await connection.execute(text("SELECT 1"))
-        unpublished_s = await Outbox(resources.engine).oldest_unpublished_age_s()
-    except (DatabaseAway, DBAPIError):
-        response.status_code = 503
-        return {"status": "unavailable", "database": "away"}
-    is_rung = unpublished_s < OUTBOX_AGE_S_MAX
-    return {"status": "ok", "relay": "ok" if is_rung else "behind"}
+    status, content_type, body = await readyz(resources.readiness)
+    return Response(body, status, media_type=content_type)
 
 
 @health.get("/metrics")
