@@ -57,9 +57,16 @@ class TradeClosed(_Record):
 
     exit_price: Decimal
     exit_at: AwareDatetime
-    exit_reason: str  # Take Profit | Stop Loss | Signal | Manual
+    exit_reason: str  # Take Profit | Stop Loss | Signal | Manual | Risk
     gross_usd: Decimal
     fees_usd: Decimal
     net_usd: Decimal
     fees_known: bool
     trade_date: date
+
+
+@register
+class PositionVoided(_Record):
+    """It never was: its fills were busted, or turned out to belong to another round trip."""
+
+    type: ClassVar[str] = "record.voided.v1"

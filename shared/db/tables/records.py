@@ -31,6 +31,7 @@ recorded_positions = Table(
     c.text("contract"),
     c.text("root"),
     c.text("ticker", nullable=True),  # as the alert wrote it
+    c.text("timeframe", nullable=True),
     c.text("side"),  # BUY | SELL
     Column("qty", Integer, nullable=False),  # largest size held
     Column("open_qty", Integer, nullable=False),
@@ -38,7 +39,7 @@ recorded_positions = Table(
     Column("exit_price", c.PRICE),
     Column("entry_at", c.WHEN, nullable=False),
     Column("exit_at", c.WHEN),
-    c.text("exit_reason", nullable=True),  # Take Profit | Stop Loss | Signal | Manual
+    c.text("exit_reason", nullable=True),  # Take Profit | Stop Loss | Signal | Manual | Risk
     Column("stop_loss_price", c.PRICE),
     Column("take_profit_price", c.PRICE),
     Column("gross_usd", c.MONEY, nullable=False),

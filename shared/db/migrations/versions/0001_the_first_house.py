@@ -528,7 +528,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_fills_book",
         "fills",
-        ["account_id", "contract", "strategy_id", "broker_fill_id"],
+        ["account_id", "contract", "strategy_id", "filled_at", "broker_fill_id"],
         unique=False,
     )
     op.create_index(op.f("ix_fills_intent_id"), "fills", ["intent_id"], unique=False)
@@ -671,6 +671,7 @@ def upgrade() -> None:
         sa.Column("contract", sa.Text(), nullable=False),
         sa.Column("root", sa.Text(), nullable=False),
         sa.Column("ticker", sa.Text(), nullable=True),
+        sa.Column("timeframe", sa.Text(), nullable=True),
         sa.Column("side", sa.Text(), nullable=False),
         sa.Column("qty", sa.Integer(), nullable=False),
         sa.Column("open_qty", sa.Integer(), nullable=False),
