@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation
+from collections.abc import Iterable, Sequence
+from decimal import (
+    ROUND_DOWN,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+)
 
 Usd = Decimal
 
@@ -11,6 +20,8 @@ Usd = Decimal
 EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, DivisionByZero])
 
 _CENT = Decimal("0.01")
+# An average need not end; ten decimals are what the database keeps of a price.
+_PRICE_STEP = Decimal("1E-10")
 _ROUNDING = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 
 
@@ -32,3 +43,26 @@ def gross_usd(
     """
     move = EXACT.subtract(exit_price, entry_price)
     return EXACT.multiply(EXACT.multiply(move, Decimal(qty_signed)), point_value)
+
+
+def split_usd(amount: Usd, weights: Sequence[int]) -> list[Usd]:
+    """Share an amount in proportion; the parts add up to it exactly.
+
+    Every part but the first is cut to whole cents, and the first takes what is left. Weights are
+    not negative and not all zero.
+    """
+    total = Decimal(sum(weights))
+    rest = [
+        _ROUNDING.divide(amount * weight, total).quantize(_CENT, ROUND_DOWN, context=_ROUNDING)
+        for weight in weights[1:]
+    ]
+    return [amount - sum(rest, Decimal(0)), *rest]
+
+
+def average_price(parts: Iterable[tuple[Decimal, int]]) -> Decimal:
+    """The average of (price, quantity) pairs, to ten decimals, half to even."""
+    value, qty = Decimal(0), 0
+    for price, part_qty in parts:
+        value = EXACT.add(value, EXACT.multiply(price, Decimal(part_qty)))
+        qty += part_qty
+    return _ROUNDING.divide(value, Decimal(qty)).quantize(_PRICE_STEP, context=_ROUNDING)
