@@ -22,4 +22,4 @@ async def group_lag(redis: Redis, stream: str, group: str) -> int:
         if found["name"].decode() == group:
             # Redis cannot tell the lag after some trims; then pending is what is known.
             return int(found["pending"]) + int(found.get("lag") or 0)
-    return 0
+    return int(await redis.xlen(stream))  # a group that is not there has everything before it
