@@ -1,4 +1,4 @@
-"""What each service is told, all of it through environment variables. Pure."""
+"""What each service is told, all of it through environment variables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +14,15 @@ from cli.up.ports import HOST
 # Services import slowly or quickly, but all start at the same moment: this is only their order
 # in messages.
 SERVICES = ("paper", "api", "gateway", "execution", "recorder", "notifier")
+SIGNING_SERVICE = "api"  # the others sign nothing and are not given the key
 PREFERRED_HEALTH_PORTS = {"execution": 5003, "recorder": 5004, "notifier": 5005}
 
-# Ours to decide for each service; the rest of the caller's environment is passed on.
+# Ours to decide for each service, under all their names; the rest of the caller's environment is
+# passed on.
+_DECIDED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
 _NOT_PASSED_ON = frozenset(
-    {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "TM_VENV", "TM_UP_TIMINGS", "PYTHONHOME"}
+    {"TM_VENV", "TM_UP_TIMINGS", "PYTHONHOME"}
+    | {name for base in _DECIDED for name in (base, f"TM_{base}", f"TM_{base}_FILE")}
 )
 
 
@@ -39,7 +43,7 @@ class Addresses:
 
     @property
     def gateway_url(self) -> str:
-        return f"ws://{HOST}:{self.gateway_port}/ws"
+        return f"ws://{HOST}:{self.gateway_port}"
 
     @property
     def paper_url(self) -> str:
@@ -54,11 +58,17 @@ class Addresses:
 
 
 def setting(environ: Mapping[str, str], name: str) -> str:
-    """The caller's TM_<name> or its alias <name>; empty if neither is set."""
-    prefixed, plain = environ.get(f"TM_{name}", ""), environ.get(name, "")
-    if prefixed and plain and prefixed != plain:
-        raise UpError(f"TM_{name} and {name} are both set and differ; unset one of them")
-    return prefixed or plain
+    """The caller's TM_<name>, its alias <name> or the file TM_<name>_FILE; empty if none is set."""
+    file = environ.get(f"TM_{name}_FILE", "")
+    named = {
+        f"TM_{name}": environ.get(f"TM_{name}", ""),
+        name: environ.get(name, ""),
+        f"TM_{name}_FILE": Path(file).read_text(encoding="utf-8").strip() if file else "",
+    }
+    found = {key: value for key, value in named.items() if value}
+    if len(set(found.values())) > 1:
+        raise UpError(f"{' and '.join(found)} are set to different values; unset one of them")
+    return next(iter(found.values()), "")
 
 
 def owner_url(given: str) -> str:
@@ -85,18 +95,22 @@ def service_environ(
     role_password: str | None,
 ) -> dict[str, str]:
     """Everything that one of the five services is told. Only these know the database."""
-    return _inherited(caller) | {
-        "TM_ENV": "local",
-        "TM_DATABASE_URL": role_url(addresses.database_url, f"tm_{service}", role_password),
-        "TM_REDIS_URL": addresses.redis_url,
-        "TM_SECRET_KEY": credentials.secret_key,
-        "TM_API_PORT": str(addresses.api_port),
-        "TM_GATEWAY_PORT": str(addresses.gateway_port),
-        "TM_HEALTH_PORT": str(addresses.health_ports.get(service, 0)),
-        "TM_PAPER_URL": addresses.paper_url,
-        "TM_PUBLIC_URL": caller.get("TM_PUBLIC_URL") or addresses.api_url,
-        "TM_PUBLIC_WS_URL": caller.get("TM_PUBLIC_WS_URL") or addresses.gateway_url,
-    }
+    key = {"TM_SECRET_KEY": credentials.secret_key} if service == SIGNING_SERVICE else {}
+    return (
+        _inherited(caller)
+        | key
+        | {
+            "TM_ENV": "local",
+            "TM_DATABASE_URL": role_url(addresses.database_url, f"tm_{service}", role_password),
+            "TM_REDIS_URL": addresses.redis_url,
+            "TM_API_PORT": str(addresses.api_port),
+            "TM_GATEWAY_PORT": str(addresses.gateway_port),
+            "TM_HEALTH_PORT": str(addresses.health_ports.get(service, 0)),
+            "TM_PAPER_URL": addresses.paper_url,
+            "TM_PUBLIC_URL": caller.get("TM_PUBLIC_URL") or addresses.api_url,
+            "TM_PUBLIC_WS_URL": caller.get("TM_PUBLIC_WS_URL") or addresses.gateway_url,
+        }
+    )
 
 
 def paper_environ(
