@@ -37,6 +37,9 @@ def read_json(fields: AlertFields) -> Signal:
 
 @dataclass(frozen=True, slots=True)
 class _Positions:
+    """`worded` is whether the alert names its market position, rather than a bare size."""
+
+    worded: bool
     before: Sentiment | None
     after: Sentiment | None
     target: int | None
@@ -44,11 +47,12 @@ class _Positions:
 
 def _positions(fields: AlertFields) -> _Positions:
     before = fields.sentiment("prev_market_position")
-    after = fields.sentiment("market_position", "sentiment")
-    target = _target(after, _size(fields))
-    if after is None and target is not None:
+    word = fields.sentiment("market_position", "sentiment")
+    target = _target(word, _size(fields))
+    after = word
+    if word is None and target is not None:
         after = Sentiment.SHORT if target < 0 else Sentiment.FLAT
-    return _Positions(before=before, after=after, target=target)
+    return _Positions(worded=word is not None, before=before, after=after, target=target)
 
 
 def _size(fields: AlertFields) -> int | None:
@@ -72,7 +76,7 @@ def _target(after: Sentiment | None, size: int | None) -> int | None:
     no direction; zero and a negative one have.
     """
     if after is Sentiment.FLAT:
-        return signed_position(after, size or 0)
+        return signed_position(after, 0 if size is None else size)
     if size is None:
         return None
     if after is None:
@@ -82,7 +86,7 @@ def _target(after: Sentiment | None, size: int | None) -> int | None:
 
 def _plan(fields: AlertFields, positions: _Positions) -> Signal:
     word = fields.values.get("action")
-    if word is None and positions.target is None:
+    if word is None and not (positions.worded and positions.target is not None):
         raise refusal(
             ParseCode.ACTION, "The alert says neither an action nor a whole target position."
         )
