@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import count as count_from
 from itertools import islice
-from typing import Final
+from typing import Final, assert_never
 from zoneinfo import ZoneInfo
 
 from shared.domain.business_days import (
@@ -22,6 +21,8 @@ from shared.domain.symbols import MONTH_LETTERS, ContractMonth
 
 CHICAGO: Final = ZoneInfo("America/Chicago")
 DAY_ROLLS_AT: Final = time(17)  # in Chicago
+
+_MONTHS_AHEAD_MAX: Final = 240  # no product is listed for longer
 
 # Session hours and early closes of the codes in `Product.hours` belong here.
 
@@ -55,14 +56,20 @@ def roll_date(product: Product, contract: ContractMonth) -> date:
 
 
 def front_month(product: Product, on: date, n: int = 1) -> ContractMonth:
-    """The `n`-th active contract on that day, 1 being the front; ValueError when `n` < 1."""
+    """The `n`-th active contract on that day, 1 being the front.
+
+    Raises ValueError when `n` is below 1 or beyond all listings.
+    """
     if n < 1:
         raise ValueError(f"The front contract is number 1; there is no {n}.")
-    return _front_month(product, on, n)
+    contract = _front_month(product, on, n)
+    if contract is None:
+        raise ValueError(f"{product.root} has no contract number {n} on {on}.")
+    return contract
 
 
 def listed(product: Product, on: date, count: int) -> list[ContractMonth]:
-    """The first `count` active months that still trade on that day, in order of time."""
+    """The first `count` active months that trade on that day or later, in order of time."""
     trading = (
         contract
         for contract in _active_months(product, on)
@@ -72,21 +79,21 @@ def listed(product: Product, on: date, count: int) -> list[ContractMonth]:
 
 
 @lru_cache(maxsize=4096)
-def _front_month(product: Product, on: date, n: int) -> ContractMonth:
+def _front_month(product: Product, on: date, n: int) -> ContractMonth | None:
     ahead = (
         contract
         for contract in _active_months(product, on)
         if _roll_date(product, contract.year, contract.month) > on
     )
-    return next(islice(ahead, n - 1, None))
+    return next(islice(ahead, n - 1, None), None)
 
 
 def _active_months(product: Product, since: date) -> Iterator[ContractMonth]:
-    """The delivery months of the cycle from the month of `since` on, without end.
+    """The delivery months of the cycle from the month of `since` on.
 
     No contract trades beyond its delivery month, so nothing live lies before the first.
     """
-    for ahead in count_from():
+    for ahead in range(_MONTHS_AHEAD_MAX):
         year, month = add_months(since.year, since.month, ahead)
         if MONTH_LETTERS[month - 1] in product.cycle:
             yield ContractMonth(product.root, year, month)
@@ -104,3 +111,5 @@ def _roll_date(product: Product, year: int, month: int) -> date:
             ProductGroup.RATES | ProductGroup.METALS | ProductGroup.GRAINS | ProductGroup.LIVESTOCK
         ):
             return business_days_before(last_business_day(*add_months(year, month, -1)), 3)
+        case _:
+            assert_never(product.group)

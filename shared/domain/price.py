@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import assert_never
 
 from shared.domain.errors import InvalidInput
 from shared.domain.money import EXACT
@@ -73,3 +74,5 @@ def _goes_up(below: int, rest: Decimal, tick: Decimal, direction: Rounding) -> b
         case Rounding.NEAREST:
             twice = EXACT.add(rest, rest)
             return twice > tick or (twice == tick and below % 2 == 1)
+        case _:
+            assert_never(direction)
