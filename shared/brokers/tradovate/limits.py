@@ -1,0 +1,148 @@
+"""Every limit and pause of the adapter by name, and the small machines that keep them.
+
+Figures: Tradovate partner pages "Rate Limits" and "Connection overview"; the connect gate
+follows a public incident log (16 reconnects at once kept themselves throttled for hours).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Final
+
+from shared.ports.clock import Clock
+
+# --- the socket -------------------------------------------------------------------------------
+HEARTBEAT_S: Final = 2.5
+SILENCE_S: Final = 10.0
+OPEN_TIMEOUT_S: Final = 5.0
+FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
+FRAMES_QUEUED_MAX: Final = 64
+REQUESTS_PENDING_MAX: Final = 1_000
+SYNC_TIMEOUT_S: Final = 10.0
+# No source tells how the last part of a split snapshot is marked; this long without another
+# part counts as its end.
+SYNC_QUIET_S: Final = 0.3
+STABLE_S: Final = 10.0
+
+# --- requests ---------------------------------------------------------------------------------
+ORDER_TIMEOUT_S: Final = 5.0
+READ_TIMEOUT_S: Final = 10.0
+CONNECT_TIMEOUT_S: Final = 2.0
+POOL_TIMEOUT_S: Final = 1.0
+CONNECTIONS_MAX: Final = 20
+BODY_BYTES_MAX: Final = FRAME_BYTES_MAX
+
+# --- sign-in ----------------------------------------------------------------------------------
+LOGIN_PAUSE_S: Final = 15.0
+LOGIN_FAILURES_MAX: Final = 4  # the broker bans the address at the fifth within an hour
+HOUR_S: Final = 3_600.0
+PENALTY_WAIT_S_MAX: Final = 60.0
+CAPTCHA_REST_S: Final = HOUR_S
+RATE_LIMITED_REST_S: Final = 30.0
+RENEW_AT_LIFE_SHARE: Final = 0.85
+ASSUMED_LIFE_S: Final = 80 * 60.0
+RENEW_RETRY_S: Final = 15.0
+RENEW_ON_REFUSAL_PAUSE_S: Final = 60.0
+
+# --- what is kept -----------------------------------------------------------------------------
+FACTS_QUEUED_MAX: Final = 20_000
+ROWS_MAX: Final = 100_000
+TICKETS_MAX: Final = 1_000
+CONTRACT_AGE_S_MAX: Final = 24 * HOUR_S
+IDS_PER_READ_MAX: Final = 100
+RESOLVE_EVERY_S: Final = 1.0
+RESOLVE_PAUSE_S_MAX: Final = 30.0
+
+# --- reconnecting -----------------------------------------------------------------------------
+FIRST_RETRY_S: Final = 0.25
+QUICK_RETRY_S: Final = 1.0
+QUICK_RETRIES: Final = 8
+_JITTER: Final = 0.1
+
+
+class Backoff:
+    """Pauses between tries: 0.25 s doubling to 1 s for eight tries, then doubling to the cap."""
+
+    def __init__(self, rng: Random, longest_s: float) -> None:
+        self._rng = rng
+        self._longest_s = longest_s
+        self._tries = 0
+
+    def reset(self) -> None:
+        self._tries = 0
+
+    def next_s(self) -> float:
+        """The pause before the next try, spread by a tenth so that logins do not march in step."""
+        base = min(FIRST_RETRY_S * 2.0**self._tries, QUICK_RETRY_S)
+        if self._tries >= QUICK_RETRIES:
+            base = QUICK_RETRY_S * 2.0 ** min(self._tries - QUICK_RETRIES + 1, 10)
+        self._tries += 1
+        return min(base, self._longest_s) * self._rng.uniform(1 - _JITTER, 1 + _JITTER)
+
+
+class Cooldown:
+    """After a 429 nobody of this host knocks for a while; each further one doubles the while."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until = float("-inf")
+        self._rest_s = RATE_LIMITED_REST_S
+
+    @property
+    def remaining_s(self) -> float:
+        return max(0.0, self._until - self._clock.monotonic())
+
+    def refused(self) -> None:
+        if self.remaining_s > 0:
+            return  # one storm counts once, however many requests were in flight
+        now = self._clock.monotonic()
+        quiet_s = now - self._until
+        self._rest_s = RATE_LIMITED_REST_S if quiet_s > HOUR_S else min(self._rest_s * 2, HOUR_S)
+        self._until = now + self._rest_s
+
+
+class ConnectGate:
+    """Opens sockets a few at a time, spaced out, for all logins of one host in this process."""
+
+    def __init__(self, clock: Clock, *, in_flight_max: int = 2, spacing_s: float = 0.0) -> None:
+        self._clock = clock
+        self._slots = asyncio.Semaphore(in_flight_max)
+        self._spacing_s = spacing_s
+        self._next_at = float("-inf")
+        self.cooldown = Cooldown(clock)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a slot, for the spacing and for the end of a cool-down."""
+        async with self._slots:
+            now = self._clock.monotonic()
+            wait_s = max(self._next_at - now, self.cooldown.remaining_s)
+            self._next_at = max(self._next_at, now) + self._spacing_s
+            if wait_s > 0:
+                await self._clock.sleep(wait_s)
+            yield
+
+
+class LoginThrottle:
+    """Counts failed logins: one in 15 s, four in an hour."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failures: deque[float] = deque(maxlen=LOGIN_FAILURES_MAX)
+
+    def failed(self) -> None:
+        self._failures.append(self._clock.monotonic())
+
+    def wait_s(self) -> float:
+        """How long until another attempt is allowed."""
+        if not self._failures:
+            return 0.0
+        now = self._clock.monotonic()
+        until = self._failures[-1] + LOGIN_PAUSE_S
+        if len(self._failures) == LOGIN_FAILURES_MAX:
+            until = max(until, self._failures[0] + HOUR_S)
+        return max(0.0, until - now)
