@@ -59,11 +59,13 @@ async def say(engine: AsyncEngine, *numbers: int) -> list[Envelope]:
         return [await add(connection, number) for number in numbers]
 
 
-async def make_effects(engine: AsyncEngine) -> None:
-    async with unit_of_work(engine) as connection:
+async def make_effects(owner: AsyncEngine) -> None:
+    async with unit_of_work(owner) as connection:
         await connection.execute(
             text("CREATE TABLE effects (id bigserial PRIMARY KEY, number int NOT NULL)")
         )
+        await connection.execute(text("GRANT ALL ON effects TO PUBLIC"))
+        await connection.execute(text("GRANT ALL ON SEQUENCE effects_id_seq TO PUBLIC"))
 
 
 async def effect(connection: AsyncConnection, _envelope: Envelope, body: EventBody) -> None:

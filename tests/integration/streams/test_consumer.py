@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.contracts.envelope import Envelope
 from shared.contracts.registry import EventBody
 from shared.contracts.streams import EVENTS, dlq
-from shared.db.inbox import Inbox
+from shared.db.inbox import Inbox, Page
 from shared.db.uow import unit_of_work
 from shared.streams.consumer import ATTEMPTS_MAX
 from shared.streams.lag import group_lag
@@ -33,8 +33,8 @@ from tests.integration.streams.servers import Valkey
 
 
 @pytest.fixture(autouse=True)
-async def _effects(engine: AsyncEngine) -> None:
-    await make_effects(engine)
+async def _effects(owner: AsyncEngine) -> None:
+    await make_effects(owner)
 
 
 async def _acknowledged(redis: Redis) -> bool:
@@ -229,7 +229,7 @@ async def test_a_late_commit_below_settled_rows_keeps_the_floor_down(
             pass
         await _age_all(engine, seconds=30)
         page = await inbox.unhandled([EVENTS], [Rang.type], 0, 10)
-        assert page == ([], 0), "a row half a minute old proves nothing about lower numbers"
+        assert page == Page([], 0), "a row half a minute old proves nothing about lower numbers"
     await _age_all(engine, seconds=30)
     page = await inbox.unhandled([EVENTS], [Rang.type], page.floor, 10)
     assert [envelope.body for envelope in page.envelopes] == [{"number": 1}]
