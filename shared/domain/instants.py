@@ -33,7 +33,6 @@ def instants_in(field: str, value: object) -> Iterator[datetime]:
         unix = _unix(value.strip())
         if unix is not None:
             yield unix
-            return
     for found in _ISO.finditer(value):
         instant = _instant(found)
         if instant is not None:

@@ -105,7 +105,7 @@ def test_a_body_of_the_largest_size_is_read() -> None:
 
 
 def test_the_deepest_and_the_fullest_body_are_read() -> None:
-    deep = b'{"action":"buy","x":' + b"[" * 7 + b'"]}{["' + b"]" * 7 + b"}"
+    deep = b'{"action":"buy","x":' + b"[" * 7 + b'"\\"[[["' + b"]" * 7 + b"}"
     full = json.dumps({"action": "buy"} | {str(n): n for n in range(63)}).encode()
     assert read_alert(deep, None) == read_alert(full, None)
 

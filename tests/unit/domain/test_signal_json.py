@@ -36,6 +36,8 @@ ORDERS: list[tuple[str, Signal]] = [
     ('{"action": "buy", "quantity": 0}', replace(BUY, quantity=0)),
     ('{"action": "buy", "qty": "2"}', replace(BUY, quantity=2)),
     ('{"action": "buy", "contracts": 2.0, "quantity": "2"}', replace(BUY, quantity=2)),
+    ('{"action": "buy", "qty": 10000}', replace(BUY, quantity=10_000)),
+    (json.dumps({"action": "buy", "symbol": "E" * 128}), replace(BUY, symbol="E" * 128)),
     ('{"action": "buy", "symbol": "MNQ1!"}', replace(BUY, symbol="MNQ1!")),
     ('{"action": "buy", "ticker": " ES1! "}', replace(BUY, symbol="ES1!")),
     ('{"action": "buy", "price": -37.63}', replace(BUY, price=Decimal("-37.63"))),
@@ -61,6 +63,10 @@ ORDERS: list[tuple[str, Signal]] = [
     (
         '{"action": "sell", "market_position": "long", "market_position_size": 2, "quantity": 1}',
         replace(SELL, sentiment=LONG, quantity=1),
+    ),
+    (
+        '{"action": "sell", "prev_market_position": "long", "market_position": "long"}',
+        replace(SELL, prev_sentiment=LONG, sentiment=LONG),
     ),
     ('{"action": "sell", "position_size": -1}', replace(SELL, sentiment=SHORT)),
     # A positive size alone may be absolute: it says nothing about the direction.
@@ -119,6 +125,10 @@ TARGETS: list[tuple[str, Signal]] = [
     (
         '{"action": null, "market_position": "flat", "market_position_size": 0}',
         replace(TARGET, target_position=0, sentiment=FLAT),
+    ),
+    (
+        '{"action": "target", "market_position_size": 2, "position_size": -2}',
+        replace(TARGET, target_position=-2, sentiment=SHORT),
     ),
     (
         '{"action": "target", "position_size": -3}',
