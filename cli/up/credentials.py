@@ -22,19 +22,25 @@ class Credentials:
     paper_user: str
     paper_password: str
     secret_key: str
+    vault_private_key: str
+    vault_public_key: str
     role_password: str
     webhook_key: str = ""
     strategy: str = ""
 
 
 def invented() -> Credentials:
-    # The key pair of the vault joins these when `shared.vault` can make one.
+    from shared.vault import generate_keypair
+
+    private, public = generate_keypair()
     return Credentials(
         user="demo",
         password=secrets.token_urlsafe(12),
         paper_user="paper",
         paper_password=secrets.token_urlsafe(12),
         secret_key=secrets.token_hex(32),
+        vault_private_key=private,
+        vault_public_key=public,
         role_password=secrets.token_hex(24),
     )
 
@@ -45,7 +51,8 @@ def load(
     """What is stored, else invented; `given` (from flags or the environment) wins and is stored."""
     names = {field.name for field in fields(Credentials)}
     stored = {key: value for key, value in (read_json(data.secrets) or {}).items() if key in names}
-    chosen = replace(invent(), **(stored | dict(given)))
+    known = Credentials(**stored) if stored.keys() == names else replace(invent(), **stored)
+    chosen = replace(known, **given)
     store(data, chosen)
     return chosen
 

@@ -14,12 +14,14 @@ from cli.up.ports import HOST
 # Services import slowly or quickly, but all start at the same moment: this is only their order
 # in messages.
 SERVICES = ("paper", "api", "gateway", "execution", "recorder", "notifier")
-SIGNING_SERVICE = "api"  # the others sign nothing and are not given the key
 PREFERRED_HEALTH_PORTS = {"execution": 5003, "recorder": 5004, "notifier": 5005}
 
 # Ours to decide for each service, under all their names; the rest of the caller's environment is
 # passed on.
-_DECIDED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
+_DECIDED = (
+    *("DATABASE_URL", "REDIS_URL", "SECRET_KEY"),
+    *("VAULT_PRIVATE_KEY", "VAULT_PUBLIC_KEY"),
+)
 _NOT_PASSED_ON = frozenset(
     {"TM_VENV", "TM_UP_TIMINGS", "PYTHONHOME"}
     | {name for base in _DECIDED for name in (base, f"TM_{base}", f"TM_{base}_FILE")}
@@ -95,10 +97,9 @@ def service_environ(
     role_password: str | None,
 ) -> dict[str, str]:
     """Everything that one of the five services is told. Only these know the database."""
-    key = {"TM_SECRET_KEY": credentials.secret_key} if service == SIGNING_SERVICE else {}
     return (
         _inherited(caller)
-        | key
+        | _keys(service, credentials)
         | {
             "TM_ENV": "local",
             "TM_DATABASE_URL": role_url(addresses.database_url, f"tm_{service}", role_password),
@@ -111,6 +112,20 @@ def service_environ(
             "TM_PUBLIC_WS_URL": caller.get("TM_PUBLIC_WS_URL") or addresses.gateway_url,
         }
     )
+
+
+def _keys(service: str, credentials: Credentials) -> dict[str, str]:
+    """The API signs and seals; only the services that talk to brokers can open what it sealed."""
+    match service:
+        case "api":
+            return {
+                "TM_SECRET_KEY": credentials.secret_key,
+                "TM_VAULT_PUBLIC_KEY": credentials.vault_public_key,
+            }
+        case "execution" | "recorder":
+            return {"TM_VAULT_PRIVATE_KEY": credentials.vault_private_key}
+        case _:
+            return {}
 
 
 def paper_environ(

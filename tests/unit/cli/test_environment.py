@@ -43,18 +43,27 @@ def test_other_databases_are_refused(given: str) -> None:
         environment.owner_url(given)
 
 
-def test_only_the_signing_service_knows_the_key() -> None:
-    knowing = [name for name in SERVICES[1:] if "TM_SECRET_KEY" in told(name)]
-    assert knowing == ["api"]
+@pytest.mark.parametrize(
+    ("key", "holders"),
+    [
+        ("TM_SECRET_KEY", ["api"]),
+        ("TM_VAULT_PUBLIC_KEY", ["api"]),
+        ("TM_VAULT_PRIVATE_KEY", ["execution", "recorder"]),
+    ],
+)
+def test_who_holds_a_key(key: str, holders: list[str]) -> None:
+    others = {f"{key}_FILE": "/k", key: "the caller's"}
+    knowing = [name for name in SERVICES[1:] if key in told(name, others)]
+    assert knowing == holders
 
 
 def test_no_service_learns_the_owners_database_or_the_venues_password() -> None:
-    caller = {"DATABASE_URL": "postgresql://boss:secret@db/x", "TM_SECRET_KEY_FILE": "/k"}
+    caller = {"DATABASE_URL": "postgresql://boss:secret@db/x", "TM_DATABASE_URL_FILE": "/k"}
     for name in SERVICES[1:]:
         environ = told(name, caller)
         assert "boss" not in " ".join(environ.values())
         assert KNOWN.paper_password not in environ.values()
-        assert "TM_SECRET_KEY_FILE" not in environ
+        assert "TM_DATABASE_URL_FILE" not in environ
 
 
 def test_the_venue_knows_nothing_of_us() -> None:
