@@ -8,8 +8,9 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared import relay
 from shared.db.engine import make_engine
-from shared.streams import client
+from shared.streams import client, consumer, tail
 from tests.fixtures.servers import DatabaseUrls
 from tests.integration.streams.servers import Valkey, running_valkey
 
@@ -42,3 +43,11 @@ async def redis(valkey_server: Valkey) -> AsyncIterator[Redis]:
     await made.flushall()
     yield made
     await made.aclose()
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nets are cast ten times as often, so that a test waits for less."""
+    monkeypatch.setattr(consumer, "SWEEP_EVERY_S", 0.1)
+    monkeypatch.setattr(tail, "SWEEP_EVERY_S", 0.1)
+    monkeypatch.setattr(relay, "EVERY_S", 0.1)
