@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.contracts.envelope import Envelope
+from shared.db.dead_letters import count as count_dead
 from shared.db.failures import is_outage
 from shared.db.outbox import SETTLED_AFTER, Outbox
 from shared.db.tables.messaging import dead_letters, inbox, message_attempts, outbox
@@ -145,12 +146,7 @@ class Inbox:
 
     async def dead_letter_count(self) -> int:
         """For readiness: dead letters of this consumer that wait for a person."""
-        query = select(func.count()).select_from(dead_letters)
-        async with read_only(self._engine) as connection:
-            count: int = (
-                await connection.execute(query.where(dead_letters.c.consumer == self.name))
-            ).scalar_one()
-            return count
+        return await count_dead(self._engine, self.name)
 
     def _attempts_of(self, envelope: Envelope) -> ColumnElement[bool]:
         return and_(

@@ -5,7 +5,7 @@ No group, no outbox, trimmed hard: whoever was away reads the newest and goes on
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -68,7 +68,7 @@ class QuoteStream:
                 found[quote.contract] = quote
         return found
 
-    async def follow(self) -> AsyncIterator[dict[str, Quote]]:
+    async def follow(self) -> AsyncGenerator[dict[str, Quote]]:
         """For ever: what is new since the last turn, the newest per contract only."""
         while True:
             try:
