@@ -27,7 +27,9 @@ def leg_price(
     """
     gains = role is Role.TAKE_PROFIT
     ticks = distance_ticks * entry.sign * (1 if gains else -1)
-    away_is_down = entry is Action.BUY  # for both legs: the stop is below, the target reached sooner
+    away_is_down = (
+        entry is Action.BUY
+    )  # for both legs: the stop is below, the target reached sooner
     grid = snap(base, tick, Rounding.DOWN if away_is_down else Rounding.UP)
     level = offset(grid, ticks, tick)
     return LegPrice(price=level) if gains else LegPrice(stop_price=level)

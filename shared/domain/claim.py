@@ -83,7 +83,7 @@ def _judge_entry(candidate: Candidate, now: datetime, quote: Decimal | None) -> 
         if candidate.owner_net != 0:
             message = f"The exit before it ended with {candidate.owner_net} contracts still held."
             return End(IntentState.BLOCKED, "reverse.not_flat", message)
-    base = quote if quote is not None else intent.reference_price
+    base = _base(intent, quote)
     if not candidate.legs:
         return Send(intent)
     if base is None:
@@ -91,6 +91,14 @@ def _judge_entry(candidate: Candidate, now: datetime, quote: Decimal | None) -> 
         return End(IntentState.BLOCKED, "bracket.no_reference", message)
     legs = tuple(_priced(leg, intent.action, base, candidate.tick) for leg in candidate.legs)
     return Send(replace(intent, reference_price=base), legs)
+
+
+def _base(intent: OrderIntent, quote: Decimal | None) -> Decimal | None:
+    """What the legs are measured from: an exact price of the order wins over any estimate."""
+    for price in (intent.price, intent.stop_price, quote, intent.reference_price):
+        if price is not None:
+            return price
+    return None
 
 
 def stale() -> End:

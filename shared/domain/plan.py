@@ -22,14 +22,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
+from shared.domain.alert_signal import Sentiment, Side, Signal, SignalKind, SignalOrderType
 from shared.domain.calendar import front_month
 from shared.domain.errors import TradeManagerError
 from shared.domain.ids import StrategyId
 from shared.domain.instruments import product_of
 from shared.domain.order import Action, IntentState, OrderType, Role
 from shared.domain.position import OpenIntent, expected_net
-from shared.domain.signal import Side, Signal, SignalKind
+from shared.domain.price import Rounding, snap
 from shared.domain.strategy import AccountLink, SizeFrom, Strategy, scaled
 from shared.domain.symbols import read_symbol
 
@@ -126,10 +128,11 @@ def decide(
         target = _target(signal, strategy, link, on)
     except TradeManagerError as error:
         return _blocked(error.code, error.message)
-    if target is None:
-        return _close(book, None) if _closes(signal) else _no_symbol()
+    root = None if target is None else target.root
     if _closes(signal):
-        return _close(book, target.root)
+        return _close(signal, link, book, root)
+    if target is None:
+        return _blocked("symbol.missing", "Neither the alert nor the strategy names a symbol.")
     return _open(signal, strategy, link, book, target)
 
 
@@ -139,9 +142,7 @@ def _closes(signal: Signal) -> bool:
     )
 
 
-def _target(
-    signal: Signal, strategy: Strategy, link: AccountLink, on: date
-) -> _Target | None:
+def _target(signal: Signal, strategy: Strategy, link: AccountLink, on: date) -> _Target | None:
     """The contract an entry would go to; a custom ticker of the account wins."""
     text = link.custom_ticker or signal.symbol or strategy.symbol
     if text is None:
@@ -197,7 +198,9 @@ def _wanted(
     return action, qty, expected
 
 
-def _to_target(signal: Signal, link: AccountLink, expected: int) -> tuple[Action, int, int] | Denied:
+def _to_target(
+    signal: Signal, link: AccountLink, expected: int
+) -> tuple[Action, int, int] | Denied:
     asked = signal.target_position or 0
     sign = 1 if asked > 0 else -1
     goal = sign * scaled(abs(asked), link)
@@ -231,8 +234,9 @@ def _entry_plan(
     if expected * action.sign > 0:
         code, message = "plan.add", f"Add: {message}"
     elif expected != 0:
-        exits = _exits(book, target.root)
+        exits = tuple(draft for draft, _ in _exits(book, target.root))
         code, message = "plan.reverse", f"Reverse: close, then {message}"
+    order_type, price, stop_price = _order_of(signal, target.root)
     entry = Draft(
         role=Role.ENTRY,
         leg="entry",
@@ -240,6 +244,9 @@ def _entry_plan(
         root=target.root,
         contract=target.contract,
         qty_contracts=qty,
+        order_type=order_type,
+        price=price,
+        stop_price=stop_price,
         reference_price=signal.price,
         take_profit_ticks=strategy.take_profit_ticks,
         stop_loss_ticks=strategy.stop_loss_ticks,
@@ -248,15 +255,51 @@ def _entry_plan(
     return Plan((*exits, entry), code, message)
 
 
-def _close(book: Book, root: str | None) -> Plan | Denied:
-    exits = _exits(book, root)
+_ORDERS: Final = {
+    SignalOrderType.MARKET: OrderType.MARKET,
+    SignalOrderType.LIMIT: OrderType.LIMIT,
+    SignalOrderType.STOP: OrderType.STOP,
+}
+
+
+def _order_of(signal: Signal, root: str) -> tuple[OrderType, Decimal | None, Decimal | None]:
+    """The entry's type with its limit price and its trigger, on the tick."""
+    tick = product_of(root).tick_size
+
+    def on_tick(price: Decimal | None) -> Decimal | None:
+        return None if price is None else snap(price, tick, Rounding.NEAREST)
+
+    order_type = _ORDERS[signal.order_type]
+    limit = on_tick(signal.limit_price) if order_type is OrderType.LIMIT else None
+    trigger = on_tick(signal.stop_price) if order_type is OrderType.STOP else None
+    return order_type, limit, trigger
+
+
+def _close(signal: Signal, link: AccountLink, book: Book, root: str | None) -> Plan | Denied:
+    exits = tuple(draft for draft, _ in _exits(book, root) if _meant(signal, draft))
     if not exits:
         return _skipped("plan.flat", "There is nothing to close.")
+    asked = None if signal.sentiment is Sentiment.FLAT else signal.quantity
+    held = sum(abs(net) for draft, net in _exits(book, root) if _meant(signal, draft))
+    if asked is not None and scaled(asked, link) < held:
+        return _blocked(
+            "plan.reduce",
+            "The alert closes a part of the position; reducing by part is not offered.",
+            asked=str(asked),
+            position=str(held),
+        )
     return Plan(exits, "plan.close", "Close " + ", ".join(each.contract for each in exits))
 
 
-def _exits(book: Book, root: str | None) -> tuple[Draft, ...]:
-    """One exit for each contract held, or about to be held, addressed by that contract."""
+def _meant(signal: Signal, draft: Draft) -> bool:
+    """A close that names a side ends that side only: it is never read as an order to open."""
+    if signal.kind is not SignalKind.CLOSE or signal.prev_sentiment is None:
+        return True
+    return (signal.prev_sentiment is Sentiment.LONG) == (draft.action is Action.SELL)
+
+
+def _exits(book: Book, root: str | None) -> tuple[tuple[Draft, int], ...]:
+    """One exit, with the signed quantity it ends, for each contract held or about to be held."""
     net: dict[tuple[str, str], int] = {}
     for held in book.held:
         if root in (None, held.root):
@@ -266,21 +309,21 @@ def _exits(book: Book, root: str | None) -> tuple[Draft, ...]:
         if root in (None, intent.root) and not intent.role.protective:
             net[key] = expected_net(net.get(key, 0), [intent])
     return tuple(
-        Draft(
-            role=Role.EXIT,
-            leg=f"exit.{contract}",
-            action=Action.SELL if qty > 0 else Action.BUY,
-            root=each_root,
-            contract=contract,
-            qty_contracts=0,
-        )
+        (_exit(each_root, contract, qty), qty)
         for (each_root, contract), qty in net.items()
         if qty != 0
     )
 
 
-def _no_symbol() -> Denied:
-    return _blocked("symbol.missing", "Neither the alert nor the strategy names a symbol.")
+def _exit(root: str, contract: str, net: int) -> Draft:
+    return Draft(
+        role=Role.EXIT,
+        leg=f"exit.{contract}",
+        action=Action.SELL if net > 0 else Action.BUY,
+        root=root,
+        contract=contract,
+        qty_contracts=0,
+    )
 
 
 def _blocked(code: str, message: str, **detail: str) -> Denied:

@@ -40,10 +40,9 @@ def signal_to_json(signal: Signal) -> dict[str, Any]:
 def signal_from_json(content: Mapping[str, Any]) -> Signal:
     """The inverse of `signal_to_json`; keys it does not know are somebody else's and ignored."""
     known = {field.name for field in fields(Signal)}
-    return Signal(
-        **{
-            key: _READERS[key](value) if key in _READERS else value
-            for key, value in content.items()
-            if key in known and value is not None
-        }
-    )
+    said: dict[str, Any] = {
+        key: _READERS[key](value) if key in _READERS else value
+        for key, value in content.items()
+        if key in known and value is not None
+    }
+    return Signal(**said)

@@ -36,7 +36,7 @@ Judge = Callable[[Candidate], Verdict]
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """This process drives this login until `epoch` moves on or the lease runs out."""
+    """A login is ours until `epoch` moves on or the lease runs out."""
 
     connection_id: ConnectionId
     user_id: UserId
@@ -131,9 +131,7 @@ class Ledger(Protocol):
         """Decide all undecided signals of a strategy, oldest first."""
 
     # --- an intent becomes an order ---
-    async def claim(
-        self, leases: Sequence[Lease], judge: Judge, now: datetime
-    ) -> Claims: ...
+    async def claim(self, leases: Sequence[Lease], judge: Judge, now: datetime) -> Claims: ...
     async def unclaim(self, intent: IntentId) -> None:
         """Certainly not sent: back to PENDING."""
 

@@ -1,0 +1,96 @@
+"""The parts of execution and how they are joined. Read it as a list."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from shared.brokers.registry import BROKERS, BrokerSetup
+
+from execution.commands import Commands
+from execution.intake import STREAMS, Intake
+from execution.lanes import Lanes
+from execution.ledger import PostgresLedger
+from execution.login import Login
+from execution.logins import Logins
+from execution.placer import Placer
+from execution.planner import Planner
+from execution.prices import Prices
+from execution.protector import Protector
+from execution.reconcile import Reconcile
+from execution.resolver import Resolver
+from execution.settings import ExecutionSettings
+from execution.tokens import TokenStore
+from shared.db.engine import make_engine
+from shared.db.outbox import Outbox
+from shared.ports.ledger import Lease
+from shared.relay import Relay
+from shared.runtime.durability import require_durable
+from shared.runtime.health import health_server
+from shared.runtime.readiness import Readiness
+from shared.runtime.service import Service
+from shared.streams.client import publishing, reading
+from shared.streams.group import Group
+from shared.streams.publisher import Publisher
+from shared.streams.quotes import QuoteStream
+from shared.vault import Opener
+
+NAME = "execution"
+
+
+async def start(settings: ExecutionSettings, service: Service) -> None:
+    """Open, wire, spawn."""
+    clock = service.clock
+    engine = make_engine(settings.database_url.get_secret_value(), NAME, pool_size=16)
+    service.resources.push_async_callback(engine.dispose)
+    redis_url = settings.redis_url.get_secret_value()
+    redis, listening = publishing(redis_url, NAME), reading(redis_url, NAME)
+    service.resources.push_async_callback(redis.aclose)
+    service.resources.push_async_callback(listening.aclose)
+    await service.wait_for("postgresql", lambda: require_durable(settings.env, engine))
+
+    outbox = Outbox(engine)
+    publisher, relay = Publisher(redis, outbox, clock), Relay(engine, redis, clock)
+    bell = publisher.offer
+    ledger = PostgresLedger(engine, clock)
+    prices = Prices(clock)
+    logins = Logins(ledger, clock, holder=f"{NAME}-{uuid4()}")
+    placer = Placer(ledger, logins, clock)
+    lanes = Lanes(ledger, logins, placer, prices, bell, clock)
+    protector = Protector(ledger, logins, bell, clock)
+    reconcile = Reconcile(ledger, logins, bell, clock, read_every_s=settings.reconcile_every_s)
+    planner = Planner(ledger, bell, clock, max_age_s=settings.signal_max_age_s, planned=lanes.wake)
+    commands = Commands(ledger, bell, clock, reconcile=reconcile.read_now, planned=lanes.wake)
+    intake = Intake(Group(listening, NAME, "1", STREAMS), planner, commands, clock)
+    vault = Opener(settings.vault_private_key.get_secret_value())
+
+    def changed() -> None:
+        """A fact was applied: somebody's turn may have come, a leg may stand wrong."""
+        lanes.wake()
+        protector.wake()
+
+    async def make_login(lease: Lease) -> Login:
+        row = await ledger.login(lease.connection_id)
+        setup = BrokerSetup(row, vault, TokenStore(ledger, vault, row), settings, clock)
+        broker = BROKERS[row.broker](setup)
+        return Login(lease, row, broker, ledger, prices, bell, clock, changed=changed)
+
+    readiness = Readiness(clock)
+    readiness.add("outbox_age_s", outbox.oldest_unpublished_age_s, at_most=30.0)
+    await service.resources.enter_async_context(
+        health_server(settings.health_host, settings.health_port, readiness)
+    )
+    service.on_drain(logins.release)
+    for name, work in {
+        "publisher": publisher.run(),
+        "relay": relay.run(),
+        "logins": logins.run(make_login),
+        "planner": planner.run(),
+        "intake": intake.run(),
+        "lanes": lanes.run(),
+        "protector": protector.run(),
+        "reconcile": reconcile.run(),
+        "resolver": Resolver(ledger, logins, bell, clock).run(),
+        "commands": commands.run(),
+        "quotes": prices.publish(QuoteStream(redis, clock)),
+    }.items():
+        service.spawn(name, work)

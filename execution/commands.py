@@ -1,0 +1,71 @@
+"""Wishes of people and services: committed rows, carried out once, each with one result."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from execution.bell import Bell
+from execution.ledger import PostgresLedger
+from shared.db.failures import is_outage
+from shared.ports.clock import Clock
+from shared.ports.ledger import Command
+from shared.runtime.logging import get_logger
+
+_log = get_logger(__name__)
+
+_SWEEP_EVERY_S: Final = 1.0
+
+
+class Commands:
+    """`close` ends what its user holds (within an account or strategy); `reconcile` reads anew."""
+
+    def __init__(
+        self,
+        ledger: PostgresLedger,
+        bell: Bell,
+        clock: Clock,
+        *,
+        reconcile: Callable[[], None],
+        planned: Callable[[], None],
+    ) -> None:
+        self._ledger = ledger
+        self._bell = bell
+        self._clock = clock
+        self._reconcile = reconcile
+        self._planned = planned
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_SWEEP_EVERY_S):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+            self._woken.clear()
+            try:
+                for command in await self._ledger.commands():
+                    await self._obey(command)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                _log.warning("commands_postponed", error=type(error).__name__)
+
+    async def _obey(self, command: Command) -> None:
+        _log.info("command_taken", command_id=command.id, kind=command.kind)
+        match command.kind:
+            case "close":
+                self._bell(await self._ledger.close_all(command))
+                self._planned()
+            case "reconcile":
+                self._reconcile()
+                done = ("done", "command.done", "The broker's lists are being read.")
+                self._bell(await self._ledger.answer(command, *done))
+            case _:
+                unknown = ("refused", "command.unknown", f"No such command: {command.kind}.")
+                self._bell(await self._ledger.answer(command, *unknown))

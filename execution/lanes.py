@@ -1,0 +1,110 @@
+"""Step 6: whose turn it is. One order of an account at a time, accounts side by side.
+
+The order within an account is held by the claim itself (`ledger/claims.py`); a lane here is just
+the task that carries one claimed intent to the broker. When it ends, the next claim is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from execution.bell import Bell
+from execution.ledger import PostgresLedger
+from execution.logins import Logins
+from execution.placer import Placer
+from execution.prices import Prices
+from shared.db.failures import is_outage
+from shared.domain.claim import Candidate, Verdict, judge
+from shared.ports.clock import Clock
+from shared.ports.ledger import Cancel, Claimed
+from shared.runtime.logging import correlated, get_logger
+
+_log = get_logger(__name__)
+
+_SWEEP_EVERY_S: Final = 0.5
+_CANCEL_AGAIN_AFTER_S: Final = 1.0
+
+
+class Lanes:
+    def __init__(
+        self,
+        ledger: PostgresLedger,
+        logins: Logins,
+        placer: Placer,
+        prices: Prices,
+        bell: Bell,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._logins = logins
+        self._placer = placer
+        self._prices = prices
+        self._bell = bell
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self._cancelled_at_s: dict[int, float] = {}
+
+    def wake(self) -> None:
+        """Something changed: an intent, a fill, an answer."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await self._pause()
+                await self._round(tasks)
+
+    async def _pause(self) -> None:
+        """Until woken, or for as long as a missed wake may cost."""
+        try:
+            async with asyncio.timeout(_SWEEP_EVERY_S):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+    async def _round(self, tasks: asyncio.TaskGroup) -> None:
+        leases = self._logins.sendable()
+        if not leases:
+            return
+        claimed_at_s = self._clock.monotonic()
+        try:
+            claims = await self._ledger.claim(leases, self._judge)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            _log.warning("claim_postponed", error=type(error).__name__)
+            return
+        self._bell(claims.events)
+        for claimed in claims.claimed:
+            tasks.create_task(self._carry(claimed, claimed_at_s))
+        for cancel in claims.cancels:
+            if self._is_due(cancel):
+                tasks.create_task(self._placer.cancel(cancel))
+        if claims.claimed or claims.events:
+            self.wake()  # what stood behind them may have its turn now
+
+    async def _carry(self, claimed: Claimed, claimed_at_s: float) -> None:
+        with correlated(str(claimed.intent.signal_id or claimed.intent.id)):
+            self._bell(await self._placer.place(claimed, claimed_at_s))
+        self.wake()
+
+    def _judge(self, candidate: Candidate) -> Verdict:
+        intent = candidate.intent
+        quote = self._prices.reference(intent.contract, intent.action)
+        return judge(candidate, self._clock.now(), quote)
+
+    def _is_due(self, cancel: Cancel) -> bool:
+        """Cancelling twice is harmless, but once a second is enough."""
+        now_s = self._clock.monotonic()
+        last_s = self._cancelled_at_s.get(cancel.broker_order_id)
+        if last_s is not None and now_s - last_s < _CANCEL_AGAIN_AFTER_S:
+            return False
+        self._cancelled_at_s = {
+            order: at_s
+            for order, at_s in self._cancelled_at_s.items()
+            if now_s - at_s < _CANCEL_AGAIN_AFTER_S
+        }
+        self._cancelled_at_s[cancel.broker_order_id] = now_s
+        return True

@@ -1,0 +1,122 @@
+"""What a decision needs to know: the strategy, its accounts, and what is held and open there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.domain.ids import AccountId, IntentId, StrategyId, UserId
+from shared.domain.order import Action, IntentState, Role
+from shared.domain.plan import Book, Held
+from shared.domain.position import OpenIntent
+from shared.domain.strategy import AccountLink, SizeFrom, Strategy
+
+_STRATEGY: Final = text("SELECT * FROM strategies WHERE id = :strategy")
+_LINKS: Final = text("""
+    SELECT a.id, sa.enabled AND a.enabled AND c.enabled AS enabled,
+           coalesce(sa.multiplier, a.multiplier) AS multiplier,
+           coalesce(sa.max_contracts, a.max_contracts) AS max_contracts,
+           coalesce(sa.custom_ticker, a.custom_ticker) AS custom_ticker,
+           a.netting = 'exclusive' AS exclusive
+    FROM strategy_accounts sa
+    JOIN accounts a ON a.id = sa.account_id
+    JOIN broker_connections c ON c.id = a.connection_id
+    WHERE sa.strategy_id = :strategy
+    ORDER BY a.id
+""")
+_HELD: Final = text("""
+    SELECT account_id, strategy_id, contract, root, net_qty FROM positions
+    WHERE account_id = ANY (CAST(:accounts AS bigint[])) AND net_qty <> 0
+""")
+_OPEN: Final = text("""
+    SELECT id, account_id, strategy_id, role, action, root, contract, state, account_seq,
+           qty - filled_qty AS remaining
+    FROM intents
+    WHERE account_id = ANY (CAST(:accounts AS bigint[])) AND ended_at IS NULL
+    ORDER BY account_id, account_seq
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    strategy: Strategy
+    links: tuple[AccountLink, ...]
+
+
+async def load_setup(connection: AsyncConnection, strategy: StrategyId) -> Setup:
+    row = (await connection.execute(_STRATEGY, {"strategy": strategy})).one()
+    links = await connection.execute(_LINKS, {"strategy": strategy})
+    return Setup(_strategy(row), tuple(_link(each) for each in links))
+
+
+async def load_books(connection: AsyncConnection, setup: Setup) -> dict[AccountId, Book]:
+    """A book per account of the strategy, with who else is there."""
+    accounts = [link.account_id for link in setup.links]
+    held = list(await connection.execute(_HELD, {"accounts": accounts}))
+    open_intents = list(await connection.execute(_OPEN, {"accounts": accounts}))
+    me = setup.strategy.id
+    return {account: _book(me, account, held, open_intents) for account in accounts}
+
+
+def _book(me: StrategyId, account: AccountId, held: list[Any], open_intents: list[Any]) -> Book:
+    here = [row for row in held if row.account_id == account]
+    working = [row for row in open_intents if row.account_id == account]
+    return Book(
+        held=tuple(
+            Held(row.contract, row.root, row.net_qty) for row in here if row.strategy_id == me
+        ),
+        open_intents=tuple(_open(row) for row in working if row.strategy_id == me),
+        other_owners={
+            row.root: StrategyId(row.strategy_id)
+            for row in (*here, *working)
+            if row.strategy_id != me
+        },
+    )
+
+
+def _open(row: Any) -> OpenIntent:
+    return OpenIntent(
+        id=IntentId(row.id),
+        role=Role(row.role),
+        action=Action(row.action),
+        root=row.root,
+        contract=row.contract,
+        remaining_qty=row.remaining,
+        state=IntentState(row.state),
+        account_seq=row.account_seq,
+    )
+
+
+def _strategy(row: Any) -> Strategy:
+    return Strategy(
+        id=StrategyId(row.id),
+        user_id=UserId(row.user_id),
+        name=row.name,
+        symbol=row.symbol,
+        active=row.active,
+        position_size=row.position_size,
+        position_add=row.position_add,
+        size_from=SizeFrom(row.size_from),
+        take_profit_ticks=_ticks(row.take_profit[0] if row.take_profit else None),
+        stop_loss_ticks=_ticks(row.stop_loss),
+    )
+
+
+def _ticks(value: Decimal | None) -> int | None:
+    """The API accepts whole ticks only; 0 means no leg, as on the original's wire."""
+    return None if value is None or value == 0 else int(value)
+
+
+def _link(row: Any) -> AccountLink:
+    return AccountLink(
+        account_id=AccountId(row.id),
+        enabled=row.enabled,
+        multiplier=row.multiplier,
+        max_contracts=row.max_contracts,
+        custom_ticker=row.custom_ticker,
+        exclusive=row.exclusive,
+    )

@@ -1,0 +1,209 @@
+"""The claim: the only fence between an intent and the broker.
+
+In one transaction: pending intents whose turn it is are locked, judged by pure code, and the
+numbers they may be sent with are written with state SENDING. A process without the lease's
+epoch, or an intent somebody else took, simply is not in the result.
+
+Turn: an entry goes when nothing earlier of its account is unsent and nothing of its root is
+UNKNOWN; an exit when nothing earlier of its owner in the root is unsent or unresolved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from execution.ledger.endings import Ending, end_intents
+from execution.ledger.journal import Journal
+from execution.ledger.rows import intent_of
+from shared.domain.claim import Candidate, End, Send, Wait, Working, stale
+from shared.domain.ids import AccountId, ConnectionId, IntentId, UserId
+from shared.domain.instruments import product_of
+from shared.domain.order import IntentState, OrderIntent, OrderType, Role
+from shared.ports.ledger import AccountRef, Cancel, Claimed, Claims, Judge, Lease
+
+_AT_ONCE: Final = 200  # intents judged in one transaction; the next round takes the rest
+
+_TURN: Final = text(f"""
+    SELECT i.*, a.connection_id, a.broker_account_id, a.name AS account_name, l.epoch,
+           before.state AS after_state, coalesce(p.net_qty, 0) AS owner_net
+    FROM intents i
+    JOIN accounts a ON a.id = i.account_id
+    JOIN leases l ON l.connection_id = a.connection_id
+    JOIN unnest(CAST(:connections AS bigint[]), CAST(:epochs AS bigint[]))
+      AS mine(connection_id, epoch) ON mine.connection_id = l.connection_id
+        AND mine.epoch = l.epoch
+    LEFT JOIN risk_state r ON r.account_id = i.account_id
+    LEFT JOIN intents before ON before.id = i.after_id
+    LEFT JOIN positions p ON p.account_id = i.account_id AND p.contract = i.contract
+      AND p.strategy_id = i.strategy_id
+    WHERE i.ended_at IS NULL AND i.state = 'PENDING' AND i.parent_id IS NULL
+      AND l.expires_at > clock_timestamp()
+      AND (i.not_before IS NULL OR i.not_before <= :now)
+      AND CASE WHEN i.role = 'entry' THEN
+        r.quarantined_at IS NULL AND NOT EXISTS (
+          SELECT 1 FROM intents e WHERE e.account_id = i.account_id AND e.ended_at IS NULL
+            AND e.parent_id IS NULL
+            AND (e.account_seq < i.account_seq AND e.state IN ('PENDING', 'SENDING')
+                 OR e.root = i.root AND e.state = 'UNKNOWN'))
+      ELSE NOT EXISTS (
+          SELECT 1 FROM intents e WHERE e.account_id = i.account_id AND e.ended_at IS NULL
+            AND e.parent_id IS NULL AND e.strategy_id = i.strategy_id AND e.root = i.root
+            AND e.id <> i.id
+            AND (e.account_seq < i.account_seq AND e.state IN ('PENDING', 'SENDING')
+                 OR e.role = 'exit' AND e.state IN ('SENDING', 'UNKNOWN')))
+      END
+    ORDER BY i.account_id, i.account_seq
+    LIMIT {_AT_ONCE}
+    FOR UPDATE OF i SKIP LOCKED
+""")
+_LEGS: Final = text("""
+    SELECT * FROM intents WHERE parent_id = ANY (CAST(:parents AS uuid[])) AND ended_at IS NULL
+    ORDER BY account_seq
+""")
+# An exit waits for every order of its owner that may still trade, UNKNOWN entries excepted.
+_WORKING: Final = text("""
+    SELECT w.id, w.broker_order_id, w.role, w.order_type, w.state, w.claimed_at, x.id AS exit_id
+    FROM intents x
+    JOIN intents w ON w.account_id = x.account_id AND w.strategy_id = x.strategy_id
+      AND w.contract = x.contract AND w.id <> x.id AND w.ended_at IS NULL
+      AND w.state IN ('SENDING', 'ACCEPTED', 'WORKING')
+    WHERE x.id = ANY (CAST(:exits AS uuid[]))
+""")
+_CLAIM: Final = text("""
+    UPDATE intents i SET state = 'SENDING', claimed_at = :now, claim_epoch = c.epoch,
+      action = c.action, qty = c.qty, price = c.price, stop_price = c.stop_price,
+      reference_price = c.reference_price
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:epochs AS bigint[]), CAST(:actions AS text[]),
+                CAST(:qtys AS integer[]), CAST(:prices AS numeric[]), CAST(:stops AS numeric[]),
+                CAST(:references AS numeric[]))
+      AS c(id, epoch, action, qty, price, stop_price, reference_price)
+    WHERE i.id = c.id AND i.state = 'PENDING'
+""")
+_OVERDUE: Final = text("""
+    SELECT i.id, i.account_id FROM intents i JOIN accounts a ON a.id = i.account_id
+    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND i.ended_at IS NULL
+      AND i.state = 'PENDING' AND i.expires_at <= :now
+    ORDER BY i.account_id
+    FOR UPDATE OF i SKIP LOCKED
+""")
+
+
+async def claim(
+    connection: AsyncConnection, leases: Sequence[Lease], judge: Judge, now: datetime
+) -> Claims:
+    parameters = {
+        "connections": [lease.connection_id for lease in leases],
+        "epochs": [lease.epoch for lease in leases],
+        "now": now,
+    }
+    rows = list(await connection.execute(_TURN, parameters))
+    overdue = list(
+        await connection.execute(_OVERDUE, {"connections": parameters["connections"], "now": now})
+    )
+    if not rows and not overdue:
+        return Claims((), (), ())
+    legs = await _legs(connection, [row.id for row in rows])
+    working = await _working(connection, [row.id for row in rows if row.role == "exit"])
+    sends: list[tuple[Any, Send]] = []
+    cancels: list[Cancel] = []
+    endings = {IntentId(row.id): (AccountId(row.account_id), stale()) for row in overdue}
+    for row in rows:
+        verdict = judge(_candidate(row, legs.get(row.id, ()), working.get(row.id, ())))
+        if isinstance(verdict, Send):
+            sends.append((row, verdict))
+        elif isinstance(verdict, End):
+            endings[IntentId(row.id)] = (AccountId(row.account_id), verdict)
+        elif isinstance(verdict, Wait):
+            connection_id = ConnectionId(row.connection_id)
+            cancels += [Cancel(connection_id, order) for order in verdict.cancel]
+    await _freeze(connection, sends, now)
+    events = await _end(connection, endings, now)
+    claimed = tuple(_claimed(row, send) for row, send in sends)
+    return Claims(claimed, tuple(cancels), tuple(events))
+
+
+async def _end(
+    connection: AsyncConnection, endings: dict[IntentId, tuple[AccountId, End]], now: datetime
+) -> list[Any]:
+    if not endings:
+        return []
+    journal = await Journal.open(connection, (account for account, _ in endings.values()), now)
+    await end_intents(
+        journal,
+        [Ending(each, end.state, end.code, end.message) for each, (_, end) in endings.items()],
+    )
+    return await journal.close()
+
+
+async def _legs(
+    connection: AsyncConnection, parents: list[Any]
+) -> dict[IntentId, tuple[OrderIntent, ...]]:
+    out: dict[IntentId, tuple[OrderIntent, ...]] = {}
+    for row in await connection.execute(_LEGS, {"parents": parents}):
+        out[row.parent_id] = (*out.get(row.parent_id, ()), intent_of(row))
+    return out
+
+
+async def _working(
+    connection: AsyncConnection, exits: list[Any]
+) -> dict[IntentId, tuple[Working, ...]]:
+    out: dict[IntentId, tuple[Working, ...]] = {}
+    if not exits:
+        return out
+    for row in await connection.execute(_WORKING, {"exits": exits}):
+        order = Working(
+            IntentId(row.id),
+            row.broker_order_id,
+            Role(row.role),
+            OrderType(row.order_type),
+            IntentState(row.state),
+            row.claimed_at,
+        )
+        out[row.exit_id] = (*out.get(row.exit_id, ()), order)
+    return out
+
+
+def _candidate(row: Any, legs: tuple[OrderIntent, ...], working: tuple[Working, ...]) -> Candidate:
+    return Candidate(
+        intent=intent_of(row),
+        legs=legs,
+        tick=product_of(row.root).tick_size,
+        after_state=None if row.after_state is None else IntentState(row.after_state),
+        owner_net=row.owner_net,
+        working=working,
+    )
+
+
+async def _freeze(
+    connection: AsyncConnection, sends: list[tuple[Any, Send]], now: datetime
+) -> None:
+    """Write the numbers that will be sent, for orders and their legs, in one statement."""
+    if not sends:
+        return
+    frozen = [(row.epoch, intent) for row, send in sends for intent in (send.intent, *send.legs)]
+    # A leg takes its entry's quantity: the broker takes it from there too.
+    await connection.execute(
+        _CLAIM,
+        {
+            "ids": [intent.id for _, intent in frozen],
+            "epochs": [epoch for epoch, _ in frozen],
+            "actions": [intent.action.value for _, intent in frozen],
+            "qtys": [intent.qty_contracts for _, intent in frozen],
+            "prices": [intent.price for _, intent in frozen],
+            "stops": [intent.stop_price for _, intent in frozen],
+            "references": [intent.reference_price for _, intent in frozen],
+            "now": now,
+        },
+    )
+
+
+def _claimed(row: Any, send: Send) -> Claimed:
+    account = AccountRef(
+        AccountId(row.account_id), UserId(row.user_id), row.broker_account_id, row.account_name
+    )
+    return Claimed(send.intent, send.legs, ConnectionId(row.connection_id), account)

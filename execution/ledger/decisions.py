@@ -1,0 +1,222 @@
+"""A signal becomes decisions and intents: the fan-out, in the order of the strategy's signals.
+
+The stream entry that led here is only a bell. Under the strategy's lock *all* its undecided
+signals are decided, oldest first, so a missing, late or doubled bell changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from execution.ledger.books import Setup, load_books, load_setup
+from execution.ledger.journal import Journal
+from execution.ledger.rows import insert_intents, row_of
+from shared.contracts.envelope import Envelope
+from shared.contracts.signals import SignalDecided
+from shared.db.tables.signals import signal_decisions
+from shared.domain.calendar import trade_date
+from shared.domain.ids import AccountId, Cause, IntentId, SignalId, StrategyId, intent_id
+from shared.domain.order import OrderIntent, OrderType, Role, TimeInForce
+from shared.domain.plan import Denied, Disposition, Draft, Plan
+from shared.domain.signal_json import signal_from_json
+from shared.ports.ledger import Decide
+
+# Bounds one transaction; what is left is found by the sweep a moment later.
+_SIGNALS_AT_ONCE: Final = 20
+_LOOK_BACK: Final = "interval '1 day'"
+NO_ACCOUNT: Final = AccountId(0)
+
+# Row locks of `strategies` belong to ingest; a transaction lock of the same key belongs to us.
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(7, CAST(:strategy AS integer))")
+_UNDECIDED: Final = text(f"""
+    SELECT s.id, s.content, s.received_at FROM signals s
+    WHERE s.strategy_id = :strategy AND s.status = 'accepted'
+      AND s.received_at > now() - {_LOOK_BACK}
+      AND NOT EXISTS (SELECT 1 FROM signal_decisions d WHERE d.signal_id = s.id)
+    ORDER BY s.seq LIMIT {_SIGNALS_AT_ONCE}
+""")
+_STRATEGIES: Final = text(f"""
+    SELECT DISTINCT s.strategy_id FROM signals s
+    WHERE s.status = 'accepted' AND s.received_at > now() - {_LOOK_BACK}
+      AND NOT EXISTS (SELECT 1 FROM signal_decisions d WHERE d.signal_id = s.id)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One signal of one strategy, being decided for its accounts."""
+
+    signal_id: SignalId
+    content: dict[str, Any]
+    expires_at: datetime
+    now: datetime
+
+
+async def undecided(connection: AsyncConnection) -> list[StrategyId]:
+    return [StrategyId(row.strategy_id) for row in await connection.execute(_STRATEGIES)]
+
+
+async def fan_out(
+    connection: AsyncConnection,
+    strategy: StrategyId,
+    decide: Decide,
+    now: datetime,
+    max_age_s: float,
+) -> list[Envelope]:
+    await connection.execute(_LOCK, {"strategy": strategy})
+    signals = list(await connection.execute(_UNDECIDED, {"strategy": strategy}))
+    if not signals:
+        return []
+    setup = await load_setup(connection, strategy)
+    journal = await Journal.open(connection, (link.account_id for link in setup.links), now)
+    for row in signals:
+        job = _Job(
+            SignalId(row.id), row.content, row.received_at + timedelta(seconds=max_age_s), now
+        )
+        await _decide_one(connection, journal, setup, job, decide)
+    return await journal.close()
+
+
+async def _decide_one(
+    connection: AsyncConnection, journal: Journal, setup: Setup, job: _Job, decide: Decide
+) -> None:
+    """One decision for each account, and the intents of those that are planned."""
+    signal = signal_from_json(job.content)
+    if not setup.links:
+        none = Denied(Disposition.SKIPPED, "strategy.no_accounts", "No account is linked.")
+        await _write(connection, [_decision(setup, job, NO_ACCOUNT, none)], [])
+        return
+    # Read anew for each signal: the one before it may have planned intents.
+    books = await load_books(connection, setup)
+    decisions, rows = [], []
+    for link in setup.links:
+        verdict = decide(signal, setup.strategy, link, books[link.account_id], trade_date(job.now))
+        decisions.append(_decision(setup, job, link.account_id, verdict))
+        _tell(journal, setup, job, link.account_id, verdict)
+        if isinstance(verdict, Plan):
+            rows += _intents(journal, setup, job, link.account_id, verdict.drafts)
+    await _write(connection, decisions, rows)
+
+
+async def _write(
+    connection: AsyncConnection, decisions: list[dict[str, Any]], rows: list[dict[str, Any]]
+) -> None:
+    await connection.execute(insert(signal_decisions), decisions)
+    await insert_intents(connection, rows)
+
+
+def _decision(
+    setup: Setup, job: _Job, account: AccountId, verdict: Plan | Denied
+) -> dict[str, Any]:
+    disposition, detail = _summary(verdict)
+    return {
+        "user_id": setup.strategy.user_id,
+        "signal_id": job.signal_id,
+        "account_id": account,
+        "strategy_id": setup.strategy.id,
+        "disposition": disposition,
+        "code": verdict.code,
+        "message": verdict.message,
+        "detail": detail,
+        "decided_at": job.now,
+        "ended_at": None if disposition is Disposition.PLANNED else job.now,
+    }
+
+
+def _summary(verdict: Plan | Denied) -> tuple[Disposition, dict[str, str]]:
+    if isinstance(verdict, Plan):
+        return Disposition.PLANNED, {}
+    return verdict.disposition, verdict.detail
+
+
+def _tell(
+    journal: Journal, setup: Setup, job: _Job, account: AccountId, verdict: Plan | Denied
+) -> None:
+    disposition, _ = _summary(verdict)
+    body = SignalDecided(
+        signal_id=job.signal_id,
+        strategy_id=setup.strategy.id,
+        account_id=account,
+        disposition=disposition,
+        code=verdict.code,
+        message=verdict.message,
+    )
+    key = f"{job.signal_id}:{account}:{disposition}"
+    journal.tell(account, body, key, job.signal_id, f"signal:{job.signal_id}")
+
+
+def _intents(
+    journal: Journal, setup: Setup, job: _Job, account: AccountId, drafts: Sequence[Draft]
+) -> list[dict[str, Any]]:
+    return [
+        row_of(intent, draft.root, journal.next_intent_seq(account), job.now)
+        for draft in drafts
+        for intent in _order_and_legs(setup, job, account, draft)
+    ]
+
+
+def _order_and_legs(setup: Setup, job: _Job, account: AccountId, draft: Draft) -> list[OrderIntent]:
+    """The order itself, then the protective legs that leave in the same call."""
+
+    def named(leg: str) -> IntentId:
+        return intent_id(Cause.SIGNAL, job.signal_id, account, leg, 1)
+
+    order = OrderIntent(
+        id=named(draft.leg),
+        user_id=setup.strategy.user_id,
+        account_id=account,
+        strategy_id=setup.strategy.id,
+        signal_id=job.signal_id,
+        cause=Cause.SIGNAL,
+        cause_id=job.signal_id,
+        role=draft.role,
+        leg=draft.leg,
+        attempt=1,
+        action=draft.action,
+        qty_contracts=draft.qty_contracts,
+        order_type=draft.order_type,
+        contract=draft.contract,
+        time_in_force=TimeInForce.DAY,
+        price=draft.price,
+        stop_price=draft.stop_price,
+        offset_ticks=None,
+        reference_price=draft.reference_price,
+        parent=None,
+        after=None if draft.after_leg is None else named(draft.after_leg),
+        # An exit is never too late: only an entry has a maximum age.
+        expires_at=job.expires_at if draft.role is Role.ENTRY else None,
+    )
+    return [order, *_legs(order, draft, named)]
+
+
+def _legs(order: OrderIntent, draft: Draft, named: Callable[[str], IntentId]) -> list[OrderIntent]:
+    wanted = (
+        (Role.TAKE_PROFIT, "tp", OrderType.LIMIT, draft.take_profit_ticks),
+        (Role.STOP_LOSS, "sl", OrderType.STOP, draft.stop_loss_ticks),
+    )
+    return [
+        replace(
+            order,
+            id=named(f"{draft.leg}.{short}"),
+            role=role,
+            leg=f"{draft.leg}.{short}",
+            action=order.action.opposite,
+            order_type=kind,
+            time_in_force=TimeInForce.GTC,
+            price=None,
+            stop_price=None,
+            offset_ticks=ticks,
+            reference_price=None,
+            parent=order.id,
+            after=None,
+            expires_at=None,
+        )
+        for role, short, kind, ticks in wanted
+        if ticks is not None
+    ]

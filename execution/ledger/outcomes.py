@@ -1,0 +1,152 @@
+"""What became of a call to the broker, written after the call and never before.
+
+The stream may have told of the order before the answer came; then the answer only adds what the
+stream did not know, and never takes a step back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final, assert_never
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from execution.ledger.endings import Ending, end_intents
+from execution.ledger.journal import Journal
+from execution.ledger.rows import insert_intents, intent_of, row_of
+from shared.contracts.envelope import Envelope
+from shared.domain.ids import AccountId, ConnectionId, IntentId, intent_id
+from shared.domain.order import IntentState, Role
+from shared.ports.broker import Accepted, NotSent, Outcome, Refused, Unknown
+from shared.ports.ledger import Lease, Unresolved
+
+_ACCOUNT: Final = text("SELECT account_id FROM intents WHERE id = :id")
+_ACCEPT: Final = text("""
+    UPDATE intents SET broker_order_id = coalesce(broker_order_id, :order_id), answered_at = :now,
+      state = CASE WHEN state IN ('SENDING', 'UNKNOWN') THEN 'ACCEPTED' ELSE state END
+    WHERE id = :id AND state NOT IN ('PENDING', 'STALE', 'SKIPPED', 'BLOCKED')
+""")
+_LEGS: Final = text("""
+    SELECT id FROM intents WHERE parent_id = :id ORDER BY account_seq
+""")
+_UNKNOWN: Final = text("""
+    UPDATE intents SET state = 'UNKNOWN', code = 'broker.unknown', message = :cause,
+      answered_at = :now
+    WHERE (id = :id OR parent_id = :id) AND state = 'SENDING'
+""")
+_BACK: Final = text("""
+    UPDATE intents SET state = 'PENDING', claimed_at = NULL, claim_epoch = NULL,
+      not_before = CAST(:not_before AS timestamptz), message = :cause
+    WHERE (id = :id OR parent_id = :id) AND state = 'SENDING'
+""")
+# What an earlier holder of the lease left in flight: it may have been sent or not.
+_TAKE_OVER: Final = text("""
+    UPDATE intents i SET state = 'UNKNOWN', code = 'broker.unknown',
+      message = 'The process that was sending it ended.'
+    FROM accounts a
+    WHERE a.id = i.account_id AND a.connection_id = :connection AND i.ended_at IS NULL
+      AND i.state = 'SENDING' AND i.claim_epoch < :epoch
+""")
+_UNRESOLVED: Final = text("""
+    SELECT i.id, a.connection_id, i.role, i.claimed_at FROM intents i
+    JOIN accounts a ON a.id = i.account_id
+    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND i.ended_at IS NULL
+      AND i.state = 'UNKNOWN' AND i.parent_id IS NULL
+    ORDER BY i.account_id, i.account_seq
+""")
+_INTENT: Final = text("SELECT * FROM intents WHERE id = :id")
+
+
+async def record(
+    connection: AsyncConnection, intent: IntentId, outcome: Outcome, now: datetime
+) -> list[Envelope]:
+    """Write one outcome."""
+    match outcome:
+        case Accepted(order_id, leg_order_ids):
+            await accept(connection, intent, order_id, leg_order_ids, now)
+        case Unknown(cause):
+            await connection.execute(_UNKNOWN, {"id": intent, "cause": cause, "now": now})
+        case NotSent(cause, retry_after_s):
+            not_before = now + timedelta(seconds=retry_after_s)
+            await connection.execute(
+                _BACK, {"id": intent, "cause": cause, "not_before": not_before}
+            )
+        case Refused(code, reason):
+            return await _refuse(connection, intent, code, reason, now)
+        case _:
+            assert_never(outcome)
+    return []
+
+
+async def accept(
+    connection: AsyncConnection,
+    intent: IntentId,
+    order_id: int,
+    leg_order_ids: tuple[int, ...],
+    now: datetime,
+) -> None:
+    """Bind the broker's order ids; a leg whose id is unknown is bound by the stream."""
+    legs = [row.id for row in await connection.execute(_LEGS, {"id": intent})]
+    pairs = [(intent, order_id), *zip(legs, leg_order_ids, strict=False)]
+    await connection.execute(
+        _ACCEPT, [{"id": each, "order_id": order, "now": now} for each, order in pairs]
+    )
+
+
+async def unclaim(connection: AsyncConnection, intent: IntentId) -> None:
+    await connection.execute(
+        _BACK, {"id": intent, "cause": "The claim's deadline passed.", "not_before": None}
+    )
+
+
+async def take_over(connection: AsyncConnection, lease: Lease) -> None:
+    await connection.execute(_TAKE_OVER, {"connection": lease.connection_id, "epoch": lease.epoch})
+
+
+async def unresolved(connection: AsyncConnection, connections: list[int]) -> list[Unresolved]:
+    rows = await connection.execute(_UNRESOLVED, {"connections": connections})
+    return [
+        Unresolved(
+            IntentId(row.id), ConnectionId(row.connection_id), Role(row.role), row.claimed_at
+        )
+        for row in rows
+    ]
+
+
+async def abandon(connection: AsyncConnection, intent: IntentId, now: datetime) -> list[Envelope]:
+    """Proven absent at the broker: the intent ends, and an exit gets its next attempt."""
+    row = (await connection.execute(_INTENT, {"id": intent})).one()
+    if row.state != IntentState.UNKNOWN.value:
+        return []
+    journal = await Journal.open(connection, [row.account_id], now)
+    if row.role == Role.EXIT.value:
+        await _next_attempt(journal, row)
+    message = "The broker does not know it: it never arrived."
+    await end_intents(
+        journal, [Ending(intent, IntentState.ABANDONED, "broker.never_arrived", message)]
+    )
+    return await journal.close()
+
+
+async def _next_attempt(journal: Journal, row: Any) -> None:
+    before = intent_of(row)
+    attempt = before.attempt + 1
+    again = replace(
+        before,
+        id=intent_id(before.cause, before.cause_id, before.account_id, before.leg, attempt),
+        attempt=attempt,
+        qty_contracts=0,
+    )
+    seq = journal.next_intent_seq(AccountId(row.account_id))
+    await insert_intents(journal.connection, [row_of(again, row.root, seq, journal.now)])
+
+
+async def _refuse(
+    connection: AsyncConnection, intent: IntentId, code: str, reason: str, now: datetime
+) -> list[Envelope]:
+    account = (await connection.execute(_ACCOUNT, {"id": intent})).scalar_one()
+    journal = await Journal.open(connection, [account], now)
+    await end_intents(journal, [Ending(intent, IntentState.REJECTED, code, reason)])
+    return await journal.close()

@@ -1,0 +1,196 @@
+"""What protects positions: legs that stand wrong, stops that are missing, exits a guard adds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from execution.ledger.journal import Journal
+from execution.ledger.rows import insert_intents, row_of
+from shared.contracts.envelope import Envelope
+from shared.domain.bracket import leg_price, needs_move
+from shared.domain.ids import (
+    AccountId,
+    Cause,
+    ConnectionId,
+    IntentId,
+    StrategyId,
+    UserId,
+    intent_id,
+)
+from shared.domain.instruments import product_of
+from shared.domain.order import Action, OrderIntent, OrderType, Role, TimeInForce
+from shared.ports.ledger import Command, LegOffset, Naked
+
+_LEGS: Final = text("""
+    SELECT l.id, a.connection_id, l.broker_order_id, l.role, l.qty, l.offset_ticks, l.root,
+      coalesce(o.price, l.price) AS price, coalesce(o.stop_price, l.stop_price) AS stop_price,
+      e.action AS entry_action, e.fill_value / e.filled_qty AS entry_price
+    FROM intents l
+    JOIN intents e ON e.id = l.parent_id
+    JOIN accounts a ON a.id = l.account_id
+    LEFT JOIN orders o ON o.account_id = l.account_id AND o.broker_order_id = l.broker_order_id
+    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND l.ended_at IS NULL
+      AND l.state IN ('ACCEPTED', 'WORKING') AND l.broker_order_id IS NOT NULL
+      AND l.offset_ticks IS NOT NULL AND e.filled_qty > 0 AND e.ended_at IS NOT NULL
+      AND e.order_type = 'Market'
+    ORDER BY l.role = 'take_profit', l.account_seq
+""")
+_MOVE: Final = text("""
+    UPDATE intents SET price = CASE WHEN role = 'take_profit' THEN :wanted ELSE price END,
+      stop_price = CASE WHEN role = 'stop_loss' THEN :wanted ELSE stop_price END
+    WHERE id = :id
+""")
+# A filled entry was given a stop, its owner still holds, no stop of the owner works, and no exit
+# is under way.
+_NAKED: Final = text("""
+    SELECT DISTINCT ON (p.account_id, p.strategy_id, p.contract)
+      p.account_id, p.strategy_id, p.contract, e.id AS entry_id
+    FROM positions p
+    JOIN accounts a ON a.id = p.account_id
+    JOIN intents e ON e.account_id = p.account_id AND e.strategy_id = p.strategy_id
+      AND e.contract = p.contract AND e.role = 'entry' AND e.filled_qty > 0
+      AND e.created_at > now() - interval '7 days'
+    JOIN intents s ON s.parent_id = e.id AND s.role = 'stop_loss'
+    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND p.net_qty <> 0
+      AND p.updated_at < clock_timestamp() - make_interval(secs => :older_than_s)
+      AND s.state IN ('REJECTED', 'CANCELLED', 'EXPIRED', 'ABANDONED')
+      AND s.ended_at < clock_timestamp() - make_interval(secs => :older_than_s)
+      AND NOT EXISTS (
+        SELECT 1 FROM intents o WHERE o.account_id = p.account_id
+          AND o.strategy_id = p.strategy_id AND o.contract = p.contract AND o.ended_at IS NULL
+          AND o.role IN ('stop_loss', 'exit'))
+    ORDER BY p.account_id, p.strategy_id, p.contract, e.account_seq DESC
+""")
+_ATTEMPTS: Final = text("""
+    SELECT coalesce(max(attempt), 0) FROM intents
+    WHERE cause = :cause AND cause_id = :cause_id AND account_id = :account AND leg = :leg
+""")
+_OWNED: Final = text("""
+    SELECT p.account_id, p.strategy_id, p.contract, p.root, p.net_qty FROM positions p
+    JOIN accounts a ON a.id = p.account_id
+    WHERE p.net_qty <> 0 AND p.strategy_id <> 0 AND a.user_id = :user
+      AND (CAST(:account AS bigint) IS NULL OR p.account_id = :account)
+      AND (CAST(:strategy AS bigint) IS NULL OR p.strategy_id = :strategy)
+    ORDER BY p.account_id, p.contract
+""")
+
+
+async def legs_off(connection: AsyncConnection, connections: list[int]) -> list[LegOffset]:
+    """Legs more than a tick away from where their entry's average fill wants them, stops first."""
+    out = []
+    for row in await connection.execute(_LEGS, {"connections": connections}):
+        wanted, current = _wanted(row), row.price if row.price is not None else row.stop_price
+        tick = product_of(row.root).tick_size
+        if wanted is not None and current is not None and needs_move(current, wanted, tick):
+            out.append(
+                LegOffset(
+                    IntentId(row.id),
+                    ConnectionId(row.connection_id),
+                    row.broker_order_id,
+                    Role(row.role),
+                    row.qty,
+                    wanted,
+                )
+            )
+    return out
+
+
+def _wanted(row: Any) -> Decimal | None:
+    level = leg_price(
+        Role(row.role),
+        Action(row.entry_action),
+        row.entry_price,
+        row.offset_ticks,
+        product_of(row.root).tick_size,
+    )
+    return level.price if level.price is not None else level.stop_price
+
+
+async def move_leg(connection: AsyncConnection, leg: LegOffset) -> None:
+    await connection.execute(_MOVE, {"id": leg.intent_id, "wanted": leg.wanted})
+
+
+async def naked(
+    connection: AsyncConnection, connections: list[int], older_than_s: float
+) -> list[Naked]:
+    rows = await connection.execute(
+        _NAKED, {"connections": connections, "older_than_s": older_than_s}
+    )
+    return [
+        Naked(
+            AccountId(row.account_id),
+            StrategyId(row.strategy_id),
+            row.contract,
+            IntentId(row.entry_id),
+        )
+        for row in rows
+    ]
+
+
+async def guard_exit(connection: AsyncConnection, found: Naked, now: datetime) -> list[Envelope]:
+    """Flatten what has no stop. A guard's exit is numbered by the entry it guards."""
+    entry = (
+        await connection.execute(
+            text("SELECT * FROM intents WHERE id = :id"), {"id": found.entry_id}
+        )
+    ).one()
+    journal = await Journal.open(connection, [found.account_id], now)
+    # The entry's sequence number names the guard's cause: one guard for one entry.
+    await _add_exit(journal, Cause.GUARD, entry.account_seq, entry, entry.root)
+    return await journal.close()
+
+
+async def close_all(connection: AsyncConnection, command: Command, now: datetime) -> list[Envelope]:
+    """An exit for everything the command's user holds within its account or strategy."""
+    owned = list(
+        await connection.execute(
+            _OWNED,
+            {
+                "user": command.user_id,
+                "account": command.detail.get("account_id"),
+                "strategy": command.detail.get("strategy_id"),
+            },
+        )
+    )
+    journal = await Journal.open(connection, {row.account_id for row in owned}, now)
+    for row in owned:
+        await _add_exit(journal, Cause.COMMAND, command.id, row, row.root)
+    return await journal.close()
+
+
+async def _add_exit(journal: Journal, cause: Cause, cause_id: int, row: Any, root: str) -> None:
+    account = AccountId(row.account_id)
+    leg = f"exit.{row.contract}.{row.strategy_id}"
+    key = {"cause": cause.value, "cause_id": cause_id, "account": account, "leg": leg}
+    attempt = (await journal.connection.execute(_ATTEMPTS, key)).scalar_one() + 1
+    intent = OrderIntent(
+        id=intent_id(cause, cause_id, account, leg, attempt),
+        user_id=UserId(journal.accounts[account].user_id),
+        account_id=account,
+        strategy_id=StrategyId(row.strategy_id),
+        signal_id=None,
+        cause=cause,
+        cause_id=cause_id,
+        role=Role.EXIT,
+        leg=leg,
+        attempt=attempt,
+        action=Action.SELL,
+        qty_contracts=0,
+        order_type=OrderType.MARKET,
+        contract=row.contract,
+        time_in_force=TimeInForce.DAY,
+        price=None,
+        stop_price=None,
+        offset_ticks=None,
+        reference_price=None,
+        parent=None,
+        after=None,
+        expires_at=None,
+    )
+    seq = journal.next_intent_seq(account)
+    await insert_intents(journal.connection, [row_of(intent, root, seq, journal.now)])

@@ -1,0 +1,125 @@
+"""One login, driven: its broker session, the tracker of its facts, its quotes and its state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from execution.bell import Bell
+from execution.ledger import PostgresLedger
+from execution.ledger.logins import LoginRow
+from execution.prices import Prices
+from execution.tracker import Tracker
+from shared.db.failures import is_outage
+from shared.domain.calendar import front_month, trade_date
+from shared.domain.errors import BrokerUnavailable, TradeManagerError
+from shared.domain.instruments import product_of
+from shared.domain.symbols import read_symbol
+from shared.ports.broker import Broker, FeedLost, Synced
+from shared.ports.clock import Clock
+from shared.ports.ledger import Lease
+from shared.runtime.logging import get_logger
+
+_log = get_logger(__name__)
+
+_SUBSCRIBE_EVERY_S: Final = 1.0
+
+
+class Login:
+    """`run` until cancelled. `sendable` once the first full snapshot is in the record."""
+
+    def __init__(
+        self,
+        lease: Lease,
+        row: LoginRow,
+        broker: Broker,
+        ledger: PostgresLedger,
+        prices: Prices,
+        bell: Bell,
+        clock: Clock,
+        *,
+        changed: Callable[[], None],
+    ) -> None:
+        self.lease = lease
+        self.row = row
+        self.broker = broker
+        self.changed = changed
+        self._ledger = ledger
+        self._prices = prices
+        self._bell = bell
+        self._clock = clock
+        self._subscribed: set[str] = set()
+        self._reconciled = False
+        self.tracker = Tracker(lease.connection_id, ledger, bell, clock, changed=self._applied)
+
+    @property
+    def sendable(self) -> bool:
+        return self._reconciled
+
+    async def run(self) -> None:
+        await self._say("connecting", None)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.broker.run())
+            tasks.create_task(self.tracker.run())
+            tasks.create_task(self._facts())
+            tasks.create_task(self._quotes())
+            tasks.create_task(self._subscriptions())
+
+    def _applied(self) -> None:
+        if self.tracker.synced_since_s is not None:
+            self._reconciled = True
+        self.changed()
+
+    async def _facts(self) -> None:
+        async for fact in self.broker.facts():
+            await self.tracker.feed(fact)
+            if isinstance(fact, Synced):
+                await self._say("streaming", None)
+            elif isinstance(fact, FeedLost):
+                await self._say("connecting", fact.reason)
+
+    async def _quotes(self) -> None:
+        async for quote in self.broker.quotes():
+            self._prices.take(quote)
+
+    async def _subscriptions(self) -> None:
+        """Quotes for what is held, worked, or may be traded soon."""
+        while True:
+            try:
+                for contract in await self._wanted() - self._subscribed:
+                    await self.broker.subscribe(contract)
+                    await self._ledger.save_contract(
+                        self.row.environment, await self.broker.contract(contract)
+                    )
+                    self._subscribed.add(contract)
+            except BrokerUnavailable as error:
+                _log.info("subscribing_postponed", code=error.code)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+            await self._clock.sleep(_SUBSCRIBE_EVERY_S)
+
+    async def _wanted(self) -> set[str]:
+        contracts, symbols = await self._ledger.wanted(self.lease.connection_id)
+        for text in symbols:
+            try:
+                contracts.add(self._front(text))
+            except TradeManagerError:
+                continue  # a symbol its owner sees refused at the first alert
+        return contracts
+
+    def _front(self, text: str) -> str:
+        today = trade_date(self._clock.now())
+        symbol = read_symbol(text, today)
+        if symbol.contract is not None:
+            return symbol.contract.name
+        return front_month(product_of(symbol.root), today, symbol.continuous or 1).name
+
+    async def _say(self, state: str, reason: str | None) -> None:
+        """Never worth waiting for: the next change says it again."""
+        try:
+            self._bell(await self._ledger.save_state(self.row, state, reason))
+        except Exception as error:
+            if not is_outage(error):
+                raise

@@ -1,0 +1,114 @@
+"""The logins this process drives, by lease: started when taken, stopped when lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from execution.ledger import PostgresLedger
+from execution.ledger.leases import LEASE_S, RENEW_EVERY_S
+from execution.login import Login
+from shared.db.failures import is_outage
+from shared.domain.errors import CredentialsExpired
+from shared.domain.ids import ConnectionId
+from shared.ports.clock import Clock
+from shared.ports.ledger import Lease
+from shared.runtime.logging import get_logger
+
+_log = get_logger(__name__)
+
+# Stop sending well before the lease runs out by the database's clock.
+_TRUST_S: Final = LEASE_S - RENEW_EVERY_S
+_RESTART_AFTER_S: Final = 1.0
+_SIGN_IN_AGAIN_AFTER_S: Final = 60.0
+
+Make = Callable[[Lease], Awaitable[Login]]
+
+
+class Logins:
+    def __init__(self, ledger: PostgresLedger, clock: Clock, holder: str) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._holder = holder
+        self._logins: dict[ConnectionId, Login] = {}
+        self._tasks: dict[ConnectionId, asyncio.Task[None]] = {}
+        self._held: dict[ConnectionId, Lease] = {}
+        self._renewed_at_s = -LEASE_S * 2.0
+
+    def leases(self) -> list[Lease]:
+        """What is ours for sure: nothing when the last renewal is too long ago."""
+        if self._clock.monotonic() - self._renewed_at_s > _TRUST_S:
+            return []
+        return list(self._held.values())
+
+    def sendable(self) -> list[Lease]:
+        """Leases whose login has reconciled since we took it."""
+        return [
+            lease
+            for lease in self.leases()
+            if (login := self._logins.get(lease.connection_id)) is not None and login.sendable
+        ]
+
+    def get(self, connection: ConnectionId) -> Login | None:
+        """A login that is ours now."""
+        if self._clock.monotonic() - self._renewed_at_s > _TRUST_S:
+            return None
+        return self._logins.get(connection)
+
+    def all(self) -> list[Login]:
+        return [login for login in self._logins.values() if login.sendable]
+
+    async def run(self, make: Make) -> None:
+        """Renew for ever; `make` builds the `Login` of a lease."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await self._renew(tasks, make)
+                await self._clock.sleep(RENEW_EVERY_S)
+
+    async def release(self) -> None:
+        """On an orderly stop another process need not wait for the lease to run out."""
+        self._renewed_at_s = -LEASE_S * 2.0
+        await self._ledger.release_leases(self._holder)
+
+    async def _renew(self, tasks: asyncio.TaskGroup, make: Make) -> None:
+        asked_at_s = self._clock.monotonic()
+        try:
+            held = {
+                lease.connection_id: lease
+                for lease in await self._ledger.renew_leases(self._holder)
+            }
+            for lease in held.values():
+                if self._held.get(lease.connection_id) != lease:
+                    await self._ledger.take_over(lease)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            _log.warning("renewal_failed", error=type(error).__name__)
+            return
+        self._renewed_at_s = asked_at_s
+        for connection in [*self._tasks]:
+            if self._held.get(connection) != held.get(connection):
+                self._tasks.pop(connection).cancel()
+                self._logins.pop(connection, None)
+        for connection, lease in held.items():
+            if connection not in self._tasks:
+                _log.info("login_taken", connection_id=connection, epoch=lease.epoch)
+                self._tasks[connection] = tasks.create_task(self._drive(lease, make))
+        self._held = held
+
+    async def _drive(self, lease: Lease, make: Make) -> None:
+        """Run one login again and again: its trouble is nobody else's."""
+        while True:
+            wait_s = _RESTART_AFTER_S
+            try:
+                login = await make(lease)
+                self._logins[lease.connection_id] = login
+                await login.run()
+            except* CredentialsExpired as group:
+                wait_s = _SIGN_IN_AGAIN_AFTER_S
+                _log.error("login_refused", connection_id=lease.connection_id, error=str(group))
+            except* Exception:  # noqa: BLE001 - the login's edge
+                _log.exception("login_failed", connection_id=lease.connection_id)
+            self._logins.pop(lease.connection_id, None)
+            await self._clock.sleep(wait_s)

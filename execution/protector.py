@@ -1,0 +1,96 @@
+"""No position without its stop: legs are moved to the exact offset, naked quantity is flattened."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from execution.bell import Bell
+from execution.ledger import PostgresLedger
+from execution.logins import Logins
+from shared.db.failures import is_outage
+from shared.domain.order import OrderType, Role, TimeInForce
+from shared.ports.broker import ModifyRequest
+from shared.ports.clock import Clock
+from shared.ports.ledger import LegOffset
+from shared.runtime.logging import get_logger
+
+_log = get_logger(__name__)
+
+_EVERY_S: Final = 0.5
+# A modify under way is not repeated; one that led to nothing is.
+_MOVE_AGAIN_AFTER_S: Final = 3.0
+NAKED_AFTER_S: Final = 3.0
+
+
+class Protector:
+    def __init__(self, ledger: PostgresLedger, logins: Logins, bell: Bell, clock: Clock) -> None:
+        self._ledger = ledger
+        self._logins = logins
+        self._bell = bell
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self._moved_at_s: dict[tuple[int, object], float] = {}
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_EVERY_S):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+            self._woken.clear()
+            try:
+                await self._round()
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                _log.warning("protecting_postponed", error=type(error).__name__)
+
+    async def _round(self) -> None:
+        leases = self._logins.sendable()
+        if not leases:
+            return
+        for leg in await self._ledger.legs_off(leases):
+            if self._is_due(leg):
+                await self._move(leg)
+        for found in await self._ledger.naked(leases, NAKED_AFTER_S):
+            _log.error("position_naked", account_id=found.account_id, contract=found.contract)
+            self._bell(await self._ledger.guard_exit(found))
+
+    async def _move(self, leg: LegOffset) -> None:
+        """Commit the price, then ask for it: after a crash the same move is asked again."""
+        login = self._logins.get(leg.connection_id)
+        if login is None:
+            return
+        await self._ledger.move_leg(leg)
+        stop = leg.role is Role.STOP_LOSS
+        request = ModifyRequest(
+            order_id=leg.broker_order_id,
+            client_id=f"{leg.intent_id}",
+            qty_contracts=leg.qty_contracts,
+            order_type=OrderType.STOP if stop else OrderType.LIMIT,
+            time_in_force=TimeInForce.GTC,
+            price=None if stop else leg.wanted,
+            stop_price=leg.wanted if stop else None,
+        )
+        outcome = await login.broker.modify(request)
+        _log.info(
+            "leg_moved",
+            intent_id=str(leg.intent_id),
+            wanted=str(leg.wanted),
+            outcome=type(outcome).__name__,
+        )
+
+    def _is_due(self, leg: LegOffset) -> bool:
+        now_s = self._clock.monotonic()
+        key = (leg.broker_order_id, leg.wanted)
+        if now_s - self._moved_at_s.get(key, -_MOVE_AGAIN_AFTER_S) < _MOVE_AGAIN_AFTER_S:
+            return False
+        recent = self._moved_at_s.items()
+        self._moved_at_s = {k: at for k, at in recent if now_s - at < _MOVE_AGAIN_AFTER_S}
+        self._moved_at_s[key] = now_s
+        return True

@@ -1,0 +1,109 @@
+"""Reads everything again, on a timer and on demand, and compares books with the broker's.
+
+What a full read finds goes the same way as the stream's facts. A difference that stays is named
+and quarantines the account: exits only, until two clean looks in a row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Final
+
+from execution.bell import Bell
+from execution.ledger import PostgresLedger
+from execution.login import Login
+from execution.logins import Logins
+from shared.db.failures import is_outage
+from shared.domain.errors import BrokerUnavailable
+from shared.domain.ids import AccountId
+from shared.ports.clock import Clock
+from shared.runtime.logging import get_logger
+
+_log = get_logger(__name__)
+
+_LOOK_EVERY_S: Final = 2.0
+_QUIET_S: Final = 1.0  # books are compared only while nothing is moving
+LOOKS_TO_BELIEVE: Final = 2
+DRIFT: Final = "drift.position"
+
+
+class Reconcile:
+    def __init__(
+        self,
+        ledger: PostgresLedger,
+        logins: Logins,
+        bell: Bell,
+        clock: Clock,
+        *,
+        read_every_s: float,
+    ) -> None:
+        self._ledger = ledger
+        self._logins = logins
+        self._bell = bell
+        self._clock = clock
+        self._read_every_s = read_every_s
+        self._read_at_s: dict[int, float] = {}
+        # Per login: how many looks in a row found an account off, or clean again.
+        self._off: dict[int, Counter[AccountId]] = {}
+        self._clean: dict[int, Counter[AccountId]] = {}
+        self._now = asyncio.Event()
+
+    def read_now(self) -> None:
+        """Somebody noticed a difference: do not wait for the timer."""
+        self._read_at_s.clear()
+        self._now.set()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._now.wait()
+            except TimeoutError:
+                pass
+            self._now.clear()
+            for login in self._logins.all():
+                await self._login(login)
+
+    async def _login(self, login: Login) -> None:
+        try:
+            await self._read(login)
+            await self._compare(login)
+        except BrokerUnavailable as error:
+            _log.info("reconcile_failed", connection_id=login.lease.connection_id, code=error.code)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            _log.warning("reconcile_postponed", error=type(error).__name__)
+
+    async def _read(self, login: Login) -> None:
+        now_s = self._clock.monotonic()
+        last_s = self._read_at_s.get(login.lease.connection_id)
+        if last_s is not None and now_s - last_s < self._read_every_s:
+            return
+        self._read_at_s[login.lease.connection_id] = now_s
+        for fact in (await login.broker.snapshot()).facts:
+            await login.tracker.feed(fact)
+
+    async def _compare(self, login: Login) -> None:
+        tracker = login.tracker
+        now_s = self._clock.monotonic()
+        if tracker.synced_since_s is None or now_s - tracker.quiet_since_s < _QUIET_S:
+            return
+        connection = login.lease.connection_id
+        off, clean = await self._ledger.drifted(connection, list(tracker.positions.values()))
+        self._off[connection] = _again(self._off.get(connection, Counter()), off)
+        self._clean[connection] = _again(self._clean.get(connection, Counter()), clean)
+        for account, looks in self._off[connection].items():
+            if looks == LOOKS_TO_BELIEVE:
+                _log.error("position_drift", account_id=account)
+                self._bell(await self._ledger.quarantine(account, DRIFT))
+        for account, looks in self._clean[connection].items():
+            if looks == LOOKS_TO_BELIEVE:
+                _log.info("position_drift_over", account_id=account)
+                self._bell(await self._ledger.quarantine(account, None))
+
+
+def _again(looks: Counter[AccountId], seen: list[AccountId]) -> Counter[AccountId]:
+    """One look more for what was seen; what was not seen begins anew."""
+    return Counter({account: looks[account] + 1 for account in seen})

@@ -1,0 +1,87 @@
+"""Unknown is a state with an owner, a clock and a way out: asking the broker.
+
+Found: the intent is bound to its order. Absent while the feed is whole and long enough after the
+claim: it never arrived. A failed question proves nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from execution.bell import Bell
+from execution.ledger import PostgresLedger
+from execution.login import Login
+from execution.logins import Logins
+from shared.db.failures import is_outage
+from shared.domain.errors import BrokerUnavailable
+from shared.ports.clock import Clock
+from shared.ports.ledger import Unresolved
+from shared.runtime.logging import get_logger
+
+_log = get_logger(__name__)
+
+_EVERY_S: Final = 1.0
+ASK_AFTER_S: Final = 2.5
+# The longest time-out of a call (5 s) and 6 s more: nothing of ours can still be on its way.
+QUIET_S: Final = 11.0
+
+
+class Resolver:
+    def __init__(self, ledger: PostgresLedger, logins: Logins, bell: Bell, clock: Clock) -> None:
+        self._ledger = ledger
+        self._logins = logins
+        self._bell = bell
+        self._clock = clock
+
+    async def run(self) -> None:
+        while True:
+            await self._clock.sleep(_EVERY_S)
+            try:
+                await self._round()
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                _log.warning("resolving_postponed", error=type(error).__name__)
+
+    async def _round(self) -> None:
+        leases = self._logins.leases()
+        if not leases:
+            return
+        open_ends: dict[int, list[Unresolved]] = {}
+        for each in await self._ledger.unresolved(leases):
+            if self._age_s(each) >= ASK_AFTER_S:
+                open_ends.setdefault(each.connection_id, []).append(each)
+        for connection, some in open_ends.items():
+            login = self._logins.get(some[0].connection_id)
+            if login is not None:
+                await self._ask(login, some)
+            else:
+                _log.info("unresolved_without_login", connection_id=connection, count=len(some))
+
+    async def _ask(self, login: Login, some: list[Unresolved]) -> None:
+        asked_at_s = self._clock.monotonic()
+        try:
+            orders = await login.broker.lookup(frozenset(str(each.intent_id) for each in some))
+        except BrokerUnavailable as error:
+            _log.info("lookup_failed", code=error.code)
+            return
+        for each in some:
+            order_id = orders.get(str(each.intent_id))
+            if order_id is not None:
+                await self._ledger.found(each.intent_id, order_id)
+                _log.info("unknown_found", intent_id=str(each.intent_id), order_id=order_id)
+            elif self._is_proven_absent(login, each, asked_at_s):
+                self._bell(await self._ledger.abandon(each.intent_id))
+                _log.warning("unknown_absent", intent_id=str(each.intent_id), role=each.role)
+        login.changed()
+
+    def _is_proven_absent(self, login: Login, each: Unresolved, asked_at_s: float) -> bool:
+        synced_since_s = login.tracker.synced_since_s
+        return (
+            self._age_s(each) >= QUIET_S
+            and synced_since_s is not None
+            and synced_since_s <= asked_at_s
+        )
+
+    def _age_s(self, each: Unresolved) -> float:
+        return (self._clock.now() - each.claimed_at).total_seconds()

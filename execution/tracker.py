@@ -1,0 +1,122 @@
+"""Step 9: what the broker tells becomes the record.
+
+One tracker per login. Facts are applied in batches, each batch in one transaction, each fact by
+its id: told twice, late or in another order, they give the same books.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from execution.bell import Bell
+from execution.ledger import PostgresLedger
+from shared.db.failures import is_outage
+from shared.domain.ids import ConnectionId
+from shared.ports.broker import Fact, FeedLost, FillFact, OrderFact, PositionFact, Synced
+from shared.ports.clock import Clock
+from shared.runtime.logging import get_logger
+
+_log = get_logger(__name__)
+
+_BATCH_MAX: Final = 500
+_AGAIN_AFTER_S: Final = 0.2
+# A fill whose order is not known yet waits this long for it, then it is somebody else's.
+_ORDER_PATIENCE_S: Final = 2.0
+
+
+class Tracker:
+    """`feed` queues facts; `run` applies them. `synced` tells when absence means something."""
+
+    def __init__(
+        self,
+        login: ConnectionId,
+        ledger: PostgresLedger,
+        bell: Bell,
+        clock: Clock,
+        *,
+        changed: Callable[[], None],
+    ) -> None:
+        self._login = login
+        self._ledger = ledger
+        self._bell = bell
+        self._clock = clock
+        self._changed = changed
+        self._facts: asyncio.Queue[Fact] = asyncio.Queue(maxsize=20_000)
+        self._known_orders: set[int] = set()
+        self._early: list[tuple[float, FillFact]] = []
+        self.positions: dict[tuple[int, str], PositionFact] = {}
+        self.synced_since_s: float | None = None
+        self.quiet_since_s = clock.monotonic()
+
+    async def feed(self, fact: Fact) -> None:
+        """Waits when the database is far behind: the broker's socket buffers then."""
+        await self._facts.put(fact)
+
+    async def run(self) -> None:
+        while True:
+            batch = await self._next()
+            await self._apply([fact for fact in batch if self._is_material(fact)])
+            for fact in batch:
+                self._note(fact)
+            if batch:
+                self._changed()
+
+    async def _next(self) -> list[Fact]:
+        """What is there, at once; early fills whose order has come or never will."""
+        batch: list[Fact] = []
+        try:
+            async with asyncio.timeout(_ORDER_PATIENCE_S / 4 if self._early else None):
+                batch.append(await self._facts.get())
+        except TimeoutError:
+            pass
+        while not self._facts.empty() and len(batch) < _BATCH_MAX:
+            batch.append(self._facts.get_nowait())
+        return self._in_order(batch)
+
+    def _in_order(self, batch: list[Fact]) -> list[Fact]:
+        """Hold back fills of unknown orders, bring those whose time has come."""
+        self._known_orders |= {fact.order_id for fact in batch if isinstance(fact, OrderFact)}
+        now_s = self._clock.monotonic()
+        fills = [*self._early, *((now_s, fact) for fact in batch if isinstance(fact, FillFact))]
+        self._early = [
+            (at_s, fill)
+            for at_s, fill in fills
+            if fill.order_id not in self._known_orders and now_s - at_s < _ORDER_PATIENCE_S
+        ]
+        held = {id(fill) for _, fill in self._early}
+        ready = [fill for _, fill in fills if id(fill) not in held]
+        return [*(fact for fact in batch if not isinstance(fact, FillFact)), *ready]
+
+    @staticmethod
+    def _is_material(fact: Fact) -> bool:
+        return not isinstance(fact, Synced | FeedLost | PositionFact)
+
+    async def _apply(self, facts: list[Fact]) -> None:
+        """Into the record, waiting for the database as long as it takes."""
+        while facts:
+            try:
+                self._bell(await self._ledger.apply(self._login, facts))
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                _log.warning("facts_postponed", count=len(facts), error=type(error).__name__)
+                await self._clock.sleep(_AGAIN_AFTER_S)
+            else:
+                return
+
+    def _note(self, fact: Fact) -> None:
+        match fact:
+            case Synced():
+                self.synced_since_s = self._clock.monotonic()
+            case FeedLost(reason):
+                self.synced_since_s = None
+                _log.warning("feed_lost", connection_id=self._login, reason=reason)
+            case PositionFact():
+                known = self.positions.get((fact.account, fact.contract))
+                if known is None or known.at <= fact.at:
+                    self.positions[fact.account, fact.contract] = fact
+                self.quiet_since_s = self._clock.monotonic()
+            case _:
+                self.quiet_since_s = self._clock.monotonic()
