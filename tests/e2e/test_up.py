@@ -14,8 +14,10 @@ from subprocess import Popen
 import pytest
 
 from cli.paths import ROOT
+from cli.up import postgres, valkey
+from cli.up.account import server_account
 from cli.up.environment import SERVICES
-from tests.fixtures.servers import private_folder
+from tests.fixtures.servers import private_folder, running
 from tests.fixtures.stack import Stack, all_gone, is_alive, until
 
 pytestmark = pytest.mark.timeout(300)
@@ -38,8 +40,8 @@ def data() -> Iterator[Path]:
 
 @pytest.fixture
 def stack(data: Path) -> Iterator[Stack]:
-    with Stack.start(data) as running:
-        yield running
+    with Stack.start(data) as started:
+        yield started
 
 
 def status(url: str) -> int:
@@ -143,20 +145,49 @@ def test_a_second_start_is_hardly_longer_than_its_imports(data: Path) -> None:
 def importing_all() -> float:
     """All services at once, as they start: they share the processors then too."""
     began_s = time.monotonic()
-    running = [
+    starting_up = [
         Popen(
             [sys.executable, "-P", "-c", f"import {name}.__main__"],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         for name in SERVICES
     ]
-    assert [process.wait(120) for process in running] == [0] * len(SERVICES)
+    assert [process.wait(120) for process in starting_up] == [0] * len(SERVICES)
     return time.monotonic() - began_s
 
 
 def starting(data: Path) -> float:
     with Stack.start(data) as stack:
         return stack.ready_after_s
+
+
+@pytest.fixture
+def own_servers() -> Iterator[dict[str, str]]:
+    """Durable servers that are not the supervisor's, as a production machine has them."""
+    install = postgres.locate(server_account())
+    with private_folder() as folder:
+        cluster = folder / "pgdata"
+        postgres.initialise(install, cluster)
+        database = postgres.server(install, cluster, folder, folder / "postgres.log")
+        queue = valkey.server(folder, folder, folder / "valkey.log")
+        with (
+            running(database, lambda process: postgres.is_ready(cluster, process)),
+            running(queue, lambda _: valkey.is_ready(folder)),
+        ):
+            owner = postgres.url(folder).replace("+asyncpg", "", 1)
+            yield {"DATABASE_URL": owner, "TM_REDIS_URL": valkey.url(folder)}
+
+
+def test_servers_of_ones_own_are_used(own_servers: dict[str, str]) -> None:
+    with (
+        private_folder() as folder,
+        Stack.start(folder / "data", environ=own_servers) as stack,
+    ):
+        assert stack.pids.keys() == set(SERVICES)
+        assert stack.info["redis_url"] == own_servers["TM_REDIS_URL"]
+        assert stack.info["database_url"].replace("+asyncpg", "") == own_servers["DATABASE_URL"]
+        assert not (stack.data / "pgdata").exists()
+        assert status(f"{stack.info['api_url']}/readyz") == 200
 
 
 def test_the_secrets_are_for_their_owner_alone(stack: Stack) -> None:
