@@ -47,4 +47,4 @@ def as_text(info: Mapping[str, Any], took_s: float) -> str:
 
 def sample_alert(strategy: str) -> str:
     """A message that TradingView could send, with nothing left to fill in."""
-    return json.dumps({"strategy": strategy, "symbol": "MES1!", "action": "buy", "quantity": 1})
+    return json.dumps({"strategy": strategy, "symbol": "MNQ1!", "action": "buy", "quantity": 1})

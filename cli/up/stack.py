@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from signal import Signals
@@ -16,7 +16,7 @@ from cli.up.environment import SERVICES
 from cli.up.errors import UpError
 from cli.up.plan import Plan
 from cli.up.ports import HOST
-from cli.up.program import signal_group
+from cli.up.program import Program, signal_group
 from cli.up.supervisor import Keeper, Say, Supervisor, tail
 
 START_LIMIT_S = 90.0
@@ -83,30 +83,29 @@ class Stack:
     async def _start(self) -> None:
         """Everything at once, so that a start takes as long as the slowest import.
 
-        Only the first start waits with the services: there is no schema for them yet.
+        Only the first start waits with the services that need a schema: there is none yet. The
+        venue needs none, and the sample data asks it for its accounts.
         """
-        plan, add = self._plan, self._supervisor.add
-        servers = [add(server) for server in (plan.postgres, plan.valkey) if server is not None]
+        plan = self._plan
+        servers = [server for server in (plan.postgres, plan.valkey) if server is not None]
+        venue = [program for program in plan.services if program.name == "paper"]
+        services = [program for program in plan.services if program.name != "paper"]
         first = not self._known.webhook_key
-        if not first:
-            self._add_services()
-        await asyncio.gather(
-            *(self._until_ready(keeper, self._server_probe(keeper)) for keeper in servers)
-        )
-        await self._prepare()
+        self._add(servers + venue if first else servers + venue + services)
+        await self._all_ready(servers)
+        await asyncio.gather(self._prepare(), self._all_ready(venue))
         if first:
-            self._add_services()
-        await asyncio.gather(
-            *(
-                self._until_ready(self._supervisor.keepers[name], self._service_probe(name))
-                for name in SERVICES
-            )
-        )
+            self._add(services)
+        await self._all_ready(services)
 
-    def _add_services(self) -> None:
-        for program in self._plan.services:
+    def _add(self, programs: Sequence[Program]) -> None:
+        for program in programs:
             self._supervisor.add(program)
-        self._note("services started")
+        self._note("started " + ", ".join(program.name for program in programs))
+
+    async def _all_ready(self, programs: Sequence[Program]) -> None:
+        keepers = (self._supervisor.keepers[program.name] for program in programs)
+        await asyncio.gather(*(self._until_ready(keeper) for keeper in keepers))
 
     async def _prepare(self) -> None:
         plan = self._plan
@@ -122,11 +121,11 @@ class Stack:
         credential_store.store(plan.data, self._known)
         self._note("schema and sample data ready")
 
-    async def _until_ready(self, keeper: Keeper, is_ready: Callable[[], Awaitable[bool]]) -> None:
+    async def _until_ready(self, keeper: Keeper) -> None:
         name = keeper.program.name
         try:
             async with asyncio.timeout(START_LIMIT_S):
-                while not await is_ready():
+                while not await self._is_ready(keeper):
                     if keeper.failures >= START_FAILURES:
                         raise UpError(f"{name} does not start:\n{tail(keeper.program.log)}")
                     await asyncio.sleep(PROBE_EVERY_S)
@@ -136,17 +135,14 @@ class Stack:
             ) from None
         self._note(f"{name} ready")
 
-    def _server_probe(self, keeper: Keeper) -> Callable[[], Awaitable[bool]]:
-        async def look() -> bool:
-            if keeper.program.name == "postgres":
+    async def _is_ready(self, keeper: Keeper) -> bool:
+        match keeper.program.name:
+            case "postgres":
                 return postgres.is_ready(self._plan.cluster, keeper.process)
-            return valkey.is_ready(self._plan.sockets)
-
-        return look
-
-    def _service_probe(self, name: str) -> Callable[[], Awaitable[bool]]:
-        port, path = self._plan.addresses.probe(name)
-        return lambda: probe.http_ok(HOST, port, path)
+            case "valkey":
+                return valkey.is_ready(self._plan.sockets)
+            case service:
+                return await probe.http_ok(HOST, *self._plan.addresses.probe(service))
 
     async def _stop_in_order(self) -> None:
         """Services first: what they finish in their grace still reaches the databases."""
