@@ -95,6 +95,15 @@ async def test_an_uncommitted_row_is_not_skipped(engine: AsyncEngine, redis: Red
     assert [e.body["number"] for e in await _published(redis)] == [2, 1]
 
 
+async def test_a_row_being_marked_at_this_moment_is_left_alone(engine: AsyncEngine) -> None:
+    (said,) = await say(engine, 1)
+    at_once = timedelta(0)
+    async with unit_of_work(engine) as marking:
+        await outbox.mark_published(marking, [said.id])
+        async with unit_of_work(engine) as sweeping:
+            assert await outbox.take_unpublished(sweeping, older_than=at_once, limit=10) == []
+
+
 async def test_redis_away_delays_and_loses_nothing(
     engine: AsyncEngine, redis: Redis, valkey_server: Valkey
 ) -> None:

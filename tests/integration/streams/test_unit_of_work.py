@@ -84,6 +84,17 @@ async def test_a_cancel_rolls_back_and_throws_the_connection_away(
     assert await column(single, "SELECT count(*) FROM inbox") == [0]
 
 
+@pytest.mark.parametrize("error", [TimeoutError, asyncio.CancelledError])
+async def test_whoever_gave_up_waiting_leaves_no_connection_behind(
+    single: AsyncEngine, error: type[BaseException]
+) -> None:
+    pid = await _pid(single)
+    with pytest.raises(error):
+        async with unit_of_work(single):
+            raise error
+    assert await _pid(single) != pid
+
+
 async def test_the_user_ends_with_the_transaction(single: AsyncEngine) -> None:
     pid = await _pid(single)
     async with unit_of_work(single, user_id=7) as connection:
