@@ -1,0 +1,164 @@
+"""Whether an intent may be sent now, and with which numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.bracket import leg_price, needs_move
+from shared.domain.claim import Candidate, End, Send, Wait, Working, judge
+from shared.domain.ids import AccountId, Cause, IntentId, StrategyId, UserId
+from shared.domain.order import Action, IntentState, OrderIntent, OrderType, Role, TimeInForce
+from shared.domain.price import is_on_tick
+
+NOW = datetime(2026, 11, 2, 15, tzinfo=UTC)
+TICK = Decimal("0.25")
+
+ENTRY = OrderIntent(
+    id=IntentId(uuid4()),
+    user_id=UserId(1),
+    account_id=AccountId(1),
+    strategy_id=StrategyId(1),
+    signal_id=None,
+    cause=Cause.SIGNAL,
+    cause_id=1,
+    role=Role.ENTRY,
+    leg="entry",
+    attempt=1,
+    action=Action.BUY,
+    qty_contracts=2,
+    order_type=OrderType.MARKET,
+    contract="NQZ6",
+    time_in_force=TimeInForce.DAY,
+    price=None,
+    stop_price=None,
+    offset_ticks=None,
+    reference_price=None,
+    parent=None,
+    after=None,
+    expires_at=NOW + timedelta(seconds=30),
+)
+TARGET = replace(
+    ENTRY, role=Role.TAKE_PROFIT, order_type=OrderType.LIMIT, offset_ticks=20, parent=ENTRY.id
+)
+STOP = replace(ENTRY, role=Role.STOP_LOSS, order_type=OrderType.STOP, offset_ticks=10)
+EXIT = replace(ENTRY, role=Role.EXIT, qty_contracts=0, expires_at=None)
+
+
+def candidate(intent: OrderIntent, *legs: OrderIntent, net: int = 0) -> Candidate:
+    return Candidate(intent, legs, TICK, after_state=None, owner_net=net)
+
+
+def test_legs_are_priced_from_the_quote() -> None:
+    verdict = judge(candidate(ENTRY, TARGET, STOP), NOW, Decimal(20000))
+    assert isinstance(verdict, Send)
+    assert [leg.price for leg in verdict.legs] == [Decimal(20005), None]
+    assert [leg.stop_price for leg in verdict.legs] == [None, Decimal("19997.50")]
+    assert verdict.intent.reference_price == Decimal(20000)
+
+
+def test_without_a_quote_the_alerts_price_serves() -> None:
+    intent = replace(ENTRY, reference_price=Decimal("20000.10"))
+    verdict = judge(candidate(intent, STOP), NOW, None)
+    assert isinstance(verdict, Send)
+    assert verdict.legs[0].stop_price == Decimal("19997.50")
+
+
+def test_the_price_of_a_limit_entry_beats_every_estimate() -> None:
+    limit = replace(ENTRY, order_type=OrderType.LIMIT, price=Decimal(19900))
+    verdict = judge(candidate(limit, STOP), NOW, Decimal(20000))
+    assert isinstance(verdict, Send)
+    assert verdict.legs[0].stop_price == Decimal("19897.50")
+
+
+def test_a_bracket_without_any_price_is_never_guessed() -> None:
+    verdict = judge(candidate(ENTRY, STOP), NOW, None)
+    assert isinstance(verdict, End)
+    assert verdict.code == "bracket.no_reference"
+    assert isinstance(judge(candidate(ENTRY), NOW, None), Send)
+
+
+def test_an_entry_grows_stale_and_an_exit_never_does() -> None:
+    late = NOW + timedelta(seconds=30)
+    verdict = judge(candidate(ENTRY), late, None)
+    assert isinstance(verdict, End)
+    assert verdict.state is IntentState.STALE
+    assert isinstance(judge(candidate(EXIT, net=1), NOW + timedelta(days=1), None), Send)
+
+
+@pytest.mark.parametrize("state", IntentState)
+def test_the_entry_of_a_reverse_waits_until_its_exit_has_ended(state: IntentState) -> None:
+    entry = replace(ENTRY, after=EXIT.id)
+    verdict = judge(replace(candidate(entry), after_state=state), NOW, None)
+    assert isinstance(verdict, Send if state.final else Wait)
+
+
+def test_a_reverse_whose_exit_left_something_does_not_enter() -> None:
+    entry = replace(ENTRY, after=EXIT.id)
+    waiting = replace(candidate(entry, net=-1), after_state=IntentState.REJECTED)
+    verdict = judge(waiting, NOW, None)
+    assert isinstance(verdict, End)
+    assert verdict.code == "reverse.not_flat"
+
+
+@given(st.integers(-9, 9))
+def test_an_exit_takes_exactly_what_is_held(net: int) -> None:
+    verdict = judge(candidate(EXIT, net=net), NOW, None)
+    if net == 0:
+        assert isinstance(verdict, End)
+        assert verdict.state is IntentState.SKIPPED
+    else:
+        assert isinstance(verdict, Send)
+        assert verdict.intent.action.sign * verdict.intent.qty_contracts == -net
+
+
+def working(order_type: OrderType, state: IntentState, age_s: float) -> Working:
+    claimed = NOW - timedelta(seconds=age_s)
+    return Working(IntentId(uuid4()), 7, Role.STOP_LOSS, order_type, state, claimed)
+
+
+@pytest.mark.parametrize(
+    ("order", "cancelled"),
+    [
+        (working(OrderType.STOP, IntentState.WORKING, 0), (7,)),
+        (working(OrderType.LIMIT, IntentState.ACCEPTED, 0), (7,)),
+        (working(OrderType.MARKET, IntentState.ACCEPTED, 0.2), ()),
+        (working(OrderType.MARKET, IntentState.ACCEPTED, 5), (7,)),
+        (working(OrderType.STOP, IntentState.SENDING, 5), ()),
+    ],
+)
+def test_an_exit_waits_for_its_owners_orders(order: Working, cancelled: tuple[int, ...]) -> None:
+    verdict = judge(replace(candidate(EXIT, net=1), working=(order,)), NOW, None)
+    assert isinstance(verdict, Wait)
+    assert verdict.cancel == cancelled
+
+
+@given(
+    base=st.decimals(1000, 30000, places=3),
+    ticks=st.integers(1, 400),
+    entry=st.sampled_from(Action),
+    role=st.sampled_from([Role.TAKE_PROFIT, Role.STOP_LOSS]),
+)
+def test_legs_stand_on_the_grid_and_on_their_side(
+    base: Decimal, ticks: int, entry: Action, role: Role
+) -> None:
+    level = leg_price(role, entry, base, ticks, TICK)
+    price = level.price if role is Role.TAKE_PROFIT else level.stop_price
+    assert price is not None
+    assert is_on_tick(price, TICK)
+    distance = (price - base) * entry.sign
+    if role is Role.STOP_LOSS:
+        assert -ticks * TICK - TICK < distance <= -ticks * TICK
+    else:
+        assert ticks * TICK - TICK < distance <= ticks * TICK
+
+
+def test_a_leg_within_a_tick_is_left_alone() -> None:
+    assert not needs_move(Decimal(100), Decimal("100.25"), TICK)
+    assert needs_move(Decimal(100), Decimal("100.50"), TICK)
