@@ -11,9 +11,11 @@ from api.auth import endpoints as auth
 from api.edge import Edge
 from api.resources import Resources
 from api.system import endpoints as system
+from api.webhooks import endpoints as webhooks
+from api.webhooks.service import Webhooks
 
 # A REST resource is a folder with `endpoints.py`, and one line here.
-ROUTERS: Final = (*system.ROUTERS, *auth.ROUTERS)
+ROUTERS: Final = (*system.ROUTERS, *auth.ROUTERS, *webhooks.ROUTERS)
 
 
 def create_app(resources: Resources) -> FastAPI:
@@ -27,6 +29,7 @@ def create_app(resources: Resources) -> FastAPI:
         redoc_url=None,
     )
     app.state.resources = resources
+    app.state.door = webhooks.Door(Webhooks(resources))
     app.add_middleware(
         Edge,
         settings=resources.settings,

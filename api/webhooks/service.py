@@ -1,0 +1,236 @@
+"""From a delivery to a committed signal, or to the reason why there is none.
+
+One transaction: whose key, lock the strategy, is it a resend, write alert + signal + outbox,
+commit. Only then is anybody told anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.resources import Resources
+from api.webhooks import store
+from api.webhooks.delivery import KEPT_BYTES_MAX, Delivery, Told, without_secrets
+from api.webhooks.limits import Buckets
+from api.webhooks.store import Earlier, Locked
+from api.webhooks.turns import WAIT_S
+from shared.contracts.signals import SignalAccepted
+from shared.db import outbox
+from shared.db.uow import unit_of_work
+from shared.domain.dedupe import Evidence, evidence_of
+from shared.domain.errors import AlertRefused
+from shared.domain.ids import SignalId, StrategyId, UserId, event_id
+from shared.domain.names import name_key
+from shared.domain.signal import ParseCode, ReadAlert, read
+from shared.domain.signal_json import signal_to_json
+from shared.domain.symbols import read_symbol
+from shared.domain.webhook_key import key_hash
+from shared.runtime.metrics import counter
+
+_POLL_S: Final = 0.05
+# Deliveries to unknown keys that are stored, for one address; above, they are only counted.
+_UNKNOWN_KEPT_PER_S: Final = 1 / 60
+_UNKNOWN_KEPT_BURST: Final = 20
+
+DISABLED: Final = "strategy.disabled"
+RATE_LIMITED: Final = "alert.rate_limited"
+UNKNOWN: Final = "webhook.unknown"
+
+_alerts = counter("tm_api_alerts_total", "deliveries by what became of them", ("verdict",))
+
+
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """A delivery whose strategy is known."""
+
+    delivery: Delivery
+    strategy_id: StrategyId
+    user_id: UserId
+    received_at: datetime
+
+
+class Webhooks:
+    """Takes deliveries. Keeps nothing that another process, or the next one, would miss."""
+
+    def __init__(self, resources: Resources) -> None:
+        settings = resources.settings
+        self._resources = resources
+        self._clock = resources.clock
+        self._rate = Buckets(settings.webhook_rate_per_s, settings.webhook_burst, self._clock)
+        self._strangers = Buckets(_UNKNOWN_KEPT_PER_S, _UNKNOWN_KEPT_BURST, self._clock)
+
+    async def take(self, delivery: Delivery) -> Told:
+        """What to answer, after the commit. Raises what the database raises; then nothing stands.
+
+        (Or, when the connection broke at the commit itself, it may stand: the resend finds it.)
+        """
+        give_up_s = delivery.arrived_s + WAIT_S
+        told = None
+        while told is None:
+            may_wait = self._clock.monotonic() < give_up_s
+            async with unit_of_work(self._resources.engine) as connection:
+                told = await self._in_transaction(connection, delivery, may_wait=may_wait)
+            if told is None:
+                await self._clock.sleep(_POLL_S)
+        if told.envelope is not None:
+            self._resources.bell.offer([told.envelope])
+        return told
+
+    async def _in_transaction(
+        self, connection: AsyncConnection, delivery: Delivery, *, may_wait: bool
+    ) -> Told | None:
+        waited_s = self._clock.monotonic() - delivery.arrived_s
+        opened = await store.open_for(connection, key_hash(delivery.key), waited_s)
+        if opened.strategy_id is None or opened.user_id is None:
+            return await self._unknown(connection, delivery, opened.received_at)
+        owned = _Owned(delivery, opened.strategy_id, opened.user_id, opened.received_at)
+        try:
+            alert = _read(delivery, owned.received_at)
+        except AlertRefused as error:
+            return await _refused(connection, owned, error)
+        return await self._signal(connection, owned, alert, may_wait=may_wait)
+
+    async def _signal(
+        self, connection: AsyncConnection, owned: _Owned, alert: ReadAlert, *, may_wait: bool
+    ) -> Told | None:
+        locked = await store.lock(connection, owned.strategy_id)
+        if locked is None:
+            return await self._unknown(connection, owned.delivery, owned.received_at)
+        evidence = evidence_of(owned.delivery.body, alert.fields, owned.received_at)
+        earlier = await _earlier(connection, owned, evidence)
+        if earlier is not None and earlier.is_open and may_wait:
+            return None
+        if earlier is not None and earlier.is_in_window:
+            return await _duplicate(connection, owned, earlier.signal_id)
+        if earlier is not None:
+            await store.release_key(connection, earlier.signal_id)
+        key = None if evidence is None else evidence.key
+        return await _accept(connection, owned, alert, locked, key, self._why_not(owned, locked))
+
+    def _why_not(self, owned: _Owned, locked: Locked) -> str | None:
+        """Why a sound alert is written down and not traded."""
+        if not locked.active:
+            return DISABLED
+        return None if self._rate.take(owned.strategy_id) else RATE_LIMITED
+
+    async def _unknown(
+        self, connection: AsyncConnection, delivery: Delivery, received_at: datetime
+    ) -> Told:
+        """One shape, whether the key never existed or the secret is wrong or missing."""
+        _alerts.labels("unknown").inc()
+        if self._strangers.take(delivery.address):
+            row = _alert_row(delivery, received_at, "refused", UNKNOWN)
+            row["body"] = row["body"][:KEPT_BYTES_MAX]
+            await store.insert_ownerless(connection, row)
+        return Told(404, {"code": UNKNOWN, "message": "There is no such webhook."})
+
+
+def _read(delivery: Delivery, received_at: datetime) -> ReadAlert:
+    """Raises `AlertRefused` for what can never become a signal."""
+    alert = read(delivery.body, delivery.content_type)
+    if alert.signal.symbol is not None:
+        read_symbol(alert.signal.symbol, received_at.date())
+    return alert
+
+
+async def _earlier(
+    connection: AsyncConnection, owned: _Owned, evidence: Evidence | None
+) -> Earlier | None:
+    """The first kind of evidence that applies decides, alone."""
+    if evidence is not None:
+        return await store.find_by_key(connection, owned.strategy_id, evidence, owned.received_at)
+    return await store.find_unanswered(
+        connection, owned.strategy_id, owned.delivery.body_hash, owned.received_at
+    )
+
+
+async def _accept(
+    connection: AsyncConnection,
+    owned: _Owned,
+    alert: ReadAlert,
+    locked: Locked,
+    dedupe_key: str | None,
+    code: str | None,
+) -> Told:
+    status = "accepted" if code is None else "blocked"
+    signal = {
+        "user_id": owned.user_id,
+        "strategy_id": owned.strategy_id,
+        "dedupe_key": dedupe_key,
+        "status": status,
+        "code": code,
+        "content": _content(alert, locked),
+        "received_at": owned.received_at,
+    }
+    stored = await store.insert_signal(connection, signal, _owned_row(owned, status, code))
+    envelope = None
+    if code is None:
+        body = SignalAccepted(
+            signal_id=stored.signal_id, strategy_id=owned.strategy_id, seq=stored.seq
+        )
+        added = await outbox.add(
+            connection,
+            body,
+            event_id=event_id(body.type, str(stored.signal_id)),
+            correlation_id=str(stored.signal_id),
+            user_id=owned.user_id,
+            aggregate=f"signal:{stored.signal_id}",
+            occurred_at=owned.received_at,
+        )
+        envelope = added.envelope
+    _alerts.labels(status).inc()
+    answer: dict[str, Any] = {"signal_id": stored.signal_id, "status": status}
+    if code is not None:
+        answer["code"] = code
+    return Told(202, answer, stored.alert_id, owned.user_id, stored.signal_id, envelope)
+
+
+async def _duplicate(connection: AsyncConnection, owned: _Owned, first: SignalId) -> Told:
+    row = _owned_row(owned, "duplicate", None) | {"signal_id": first}
+    alert_id = await store.insert_alert(connection, row)
+    _alerts.labels("duplicate").inc()
+    answer = {"signal_id": first, "status": "duplicate"}
+    return Told(202, answer, alert_id, owned.user_id, first)
+
+
+async def _refused(connection: AsyncConnection, owned: _Owned, error: AlertRefused) -> Told:
+    row = _owned_row(owned, "refused", str(error.code)) | {"message": error.message}
+    if error.code == ParseCode.TOO_LARGE:
+        row["body"] = row["body"][:KEPT_BYTES_MAX]
+    alert_id = await store.insert_alert(connection, row)
+    _alerts.labels("refused").inc()
+    answer = {"code": str(error.code), "message": error.message}
+    return Told(400, answer, alert_id, owned.user_id)
+
+
+def _content(alert: ReadAlert, locked: Locked) -> dict[str, Any]:
+    """The signal, and a note when the alert names another strategy: the key decides."""
+    content = signal_to_json(alert.signal)
+    named = alert.signal.strategy_name
+    if named is not None and name_key(named) != locked.name_key:
+        content["name_mismatch"] = named
+    return content
+
+
+def _owned_row(owned: _Owned, verdict: str, code: str | None) -> dict[str, Any]:
+    row = _alert_row(owned.delivery, owned.received_at, verdict, code)
+    return row | {"user_id": owned.user_id, "strategy_id": owned.strategy_id}
+
+
+def _alert_row(
+    delivery: Delivery, received_at: datetime, verdict: str, code: str | None
+) -> dict[str, Any]:
+    return {
+        "received_at": received_at,
+        "address": delivery.address,
+        "content_type": delivery.content_type,
+        "body": without_secrets(delivery.body, delivery.key),
+        "body_bytes": delivery.size_bytes,
+        "body_hash": delivery.body_hash,
+        "verdict": verdict,
+        "code": code,
+    }
