@@ -41,6 +41,11 @@ class Missing:
     def __bool__(self) -> bool:
         return bool(self.contracts or self.orders or self.versions)
 
+    def still(self, before: Missing) -> Missing:
+        """What is worth fetching: all names, but of the rest only what was missing before too."""
+        orders, versions = self.orders & before.orders, self.versions & before.versions
+        return Missing(self.contracts, orders, versions)
+
 
 class EntityStore:
     """Rows in, facts out; order and number of arrivals do not matter."""
@@ -48,6 +53,8 @@ class EntityStore:
     def __init__(self, names: dict[int, str]) -> None:
         self._tables = Tables(names)
         self._told: dict[str, Recent[object, _Told]] = {}
+        # Set when a fact waits for the name of a contract; whoever fetches it clears this.
+        self.needs_name = False
 
     # --- taking in ----------------------------------------------------------------------------
     def apply(self, kind: str, rows: object) -> list[_Told]:
@@ -154,9 +161,11 @@ class EntityStore:
         tables = self._tables
         order = tables.orders.get(order_id)
         version = tables.version(order_id)
-        if order is None or version is None or order.contract_id not in tables.names:
+        if order is None or version is None or order.contract_id is None:
             return []
-        contract = tables.names[order.contract_id]
+        contract = self._name(order.contract_id)
+        if contract is None:
+            return []
         client_id, reason = tables.client_id(order_id), tables.reject_reason(order_id)
         return [mapping.order_fact(order, version, contract, client_id, reason)]
 
@@ -172,16 +181,21 @@ class EntityStore:
 
     def _fill(self, fill_id: int) -> list[_Told]:
         fill = self._tables.fills.get(fill_id)
-        if fill is None or fill.contract_id not in self._tables.names:
-            return []
-        order = self._tables.orders.get(fill.order_id)
-        if order is None:
+        order = None if fill is None else self._tables.orders.get(fill.order_id)
+        if fill is None or order is None:
             return []  # parked: a fill knows its account only through its order
-        return [mapping.fill_fact(fill, order.account_id, self._tables.names[fill.contract_id])]
+        contract = self._name(fill.contract_id)
+        return [] if contract is None else [mapping.fill_fact(fill, order.account_id, contract)]
 
     def _position(self, position: models.Position) -> list[_Told]:
-        contract = self._tables.names.get(position.contract_id)
+        contract = self._name(position.contract_id)
         return [] if contract is None else [mapping.position_fact(position, contract)]
+
+    def _name(self, contract_id: int) -> str | None:
+        name = self._tables.names.get(contract_id)
+        if name is None:
+            self.needs_name = True
+        return name
 
 
 def _balance(balance: models.CashBalance) -> list[_Told]:

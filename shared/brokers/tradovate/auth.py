@@ -1,0 +1,240 @@
+"""The token of one login: taken over, obtained, renewed in time, and never lost to a failure.
+
+    stored and valid -> held            no login
+    none             -> login           at most one failed attempt in 15 s, four an hour
+    85 % of its life -> renewal         one at a time; a failure leaves the held token alone
+    refused (401)    -> renewal, else login
+    captcha, wrong password             CredentialsExpired for good: a person is needed
+
+Sources: Tradovate partner OpenAPI (accesstokenrequest, renewaccesstoken), "Rate Limits".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Final, NoReturn, Protocol
+
+import msgspec
+
+from shared.brokers.tradovate import limits
+from shared.brokers.tradovate.login import Login
+from shared.brokers.tradovate.models import AuthAnswer
+from shared.brokers.tradovate.outcomes import Answered, NeverLeft, Reply, ticket_of, words_of
+from shared.brokers.tradovate.rest import Rest
+from shared.brokers.tradovate.wire import Garbled, instant
+from shared.domain.errors import BrokerUnavailable, CredentialsExpired, Unavailable
+from shared.ports.broker import Token
+from shared.ports.clock import Clock
+from shared.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+_OK: Final = 200
+_REFUSED: Final = frozenset({200, 401, 403})  # a wrong password is answered 200 with errorText
+_LOCKED: Final = 423
+
+
+class TokenStore(Protocol):
+    """Where a token rests between processes: sealed, one for each login."""
+
+    async def load(self) -> Token | None: ...
+    async def save(self, token: Token) -> None: ...
+
+
+class Auth:
+    """The only place that signs in. Every other part asks here for the token of the moment."""
+
+    def __init__(self, login: Login, rest: Rest, clock: Clock, store: TokenStore) -> None:
+        self._login = login
+        self._rest = rest
+        self._clock = clock
+        self._store = store
+        self._throttle = limits.LoginThrottle(clock)
+        self._lock = asyncio.Lock()
+        self._token: Token | None = None
+        self._life_s = limits.ASSUMED_LIFE_S
+        self._loaded = False
+        self._stopped: tuple[str, str] | None = None
+        self._renewed_on_refusal_at = float("-inf")
+
+    @property
+    def held(self) -> Token | None:
+        """The token in hand while it is valid; never waits."""
+        return self._token if self._token is not None and self._left_s(self._token) > 0 else None
+
+    async def token(self) -> Token:
+        """A valid token. Raises BrokerUnavailable, CredentialsExpired."""
+        held = self.held
+        if held is not None:
+            return held
+        async with self._lock:
+            await self._load()
+            held = self.held
+            return await self._sign_in() if held is None else held
+
+    async def replace(self, refused: Token) -> Token:
+        """Another token instead of one that the broker refused; as `token` raises.
+
+        A refusal can also mean a missing permission, which no renewal mends: within a minute of
+        the last renewal for this reason none is spent (15 an hour are allowed to an address).
+        """
+        async with self._lock:
+            held = self.held
+            if held is not None and held.access != refused.access:
+                return held
+            now = self._clock.monotonic()
+            if now - self._renewed_on_refusal_at < limits.RENEW_ON_REFUSAL_PAUSE_S:
+                raise BrokerUnavailable("broker.unauthorized", "The broker refuses the session.")
+            renewed = await self._renew(refused)
+            if renewed is None:
+                return await self._sign_in()
+            self._renewed_on_refusal_at = now
+            return renewed
+
+    async def keep(self) -> NoReturn:
+        """Renew in time, for ever. Raises CredentialsExpired."""
+        retry_s = limits.RENEW_RETRY_S
+        while True:
+            try:
+                token = await self.token()
+            except BrokerUnavailable as error:
+                log.warning("broker_sign_in_failed", code=error.code)
+                await self._clock.sleep(min(1.0 + self._throttle.wait_s(), limits.RENEW_RETRY_S))
+                continue
+            await self._clock.sleep(max(0.0, self._renew_in_s(token)))
+            if self._token is not token:
+                continue
+            if await self._renew_in_time(token):
+                retry_s = limits.RENEW_RETRY_S
+            else:
+                await self._clock.sleep(min(retry_s, max(0.1, self._left_s(token) / 2)))
+                retry_s *= 2
+
+    # --- renewal ------------------------------------------------------------------------------
+    async def _renew_in_time(self, token: Token) -> bool:
+        async with self._lock:
+            if self._token is not token:
+                return True
+            try:
+                return await self._renew(token) is not None
+            except BrokerUnavailable as error:
+                log.warning("broker_renewal_failed", code=error.code)
+                return False
+
+    async def _renew(self, token: Token) -> Token | None:
+        """The renewed token; None when the broker refuses. Raises BrokerUnavailable."""
+        reply = await self._rest.get("auth/renewaccesstoken", token=token.access)
+        if isinstance(reply, Answered) and ticket_of(reply.body) is None:
+            renewed = _token_in(reply)
+            if renewed is not None:
+                return await self._adopt(renewed)
+            if reply.status in _REFUSED and (reply.status != _OK or words_of(reply.body)):
+                log.warning("broker_renewal_refused", status=reply.status)
+                return None
+        raise BrokerUnavailable("broker.renewal_failed", "The broker did not renew the session.")
+
+    # --- login --------------------------------------------------------------------------------
+    async def _load(self) -> None:
+        if self._loaded:
+            return
+        stored = await self._store.load()
+        self._loaded = True
+        if stored is not None and self._left_s(stored) > 0:
+            # Its age is not known: as if it had the usual life, so that it is renewed in time.
+            self._token = stored
+            self._life_s = max(self._left_s(stored), limits.ASSUMED_LIFE_S)
+
+    async def _sign_in(self) -> Token:
+        if self._stopped is not None:
+            raise CredentialsExpired(*self._stopped)
+        wait_s = self._throttle.wait_s()
+        if wait_s > 0:
+            raise BrokerUnavailable(
+                "broker.sign_in_paused", "Signing in is paused.", retry_after_s=wait_s
+            )
+        reply = await self._request_token()
+        token = _token_in(reply) if isinstance(reply, Answered) else None
+        if token is None:
+            self._failed(reply)
+        log.info("broker_signed_in", expires_at=token.expires_at.isoformat())
+        return await self._adopt(token)
+
+    async def _request_token(self) -> Reply:
+        """Ask for a token; a penalty of at most a minute is waited for, once."""
+        body = _credentials(self._login)
+        reply = await self._rest.post("auth/accesstokenrequest", body)
+        ticket = ticket_of(reply.body) if isinstance(reply, Answered) else None
+        if ticket is None or ticket.captcha or ticket.wait_s > limits.PENALTY_WAIT_S_MAX:
+            return reply
+        log.warning("broker_sign_in_penalty", wait_s=ticket.wait_s)
+        await self._clock.sleep(ticket.wait_s)
+        return await self._rest.post("auth/accesstokenrequest", body | {"p-ticket": ticket.value})
+
+    def _failed(self, reply: Reply) -> NoReturn:
+        if isinstance(reply, NeverLeft):  # the broker has not seen an attempt
+            raise BrokerUnavailable(reply.cause, "The broker cannot be reached.")
+        self._throttle.failed()
+        if isinstance(reply, Answered):
+            ticket = ticket_of(reply.body)
+            if ticket is not None and ticket.captcha:
+                self._stop("broker.captcha", "The broker demands a captcha; sign in there first.")
+            if reply.status == _LOCKED:
+                self._stop("broker.locked", "The broker is about to lock this login.")
+            if ticket is None and reply.status in _REFUSED and words_of(reply.body):
+                self._stop("broker.credentials_refused", "The broker refused the sign-in.")
+        raise BrokerUnavailable("broker.sign_in_failed", "The broker did not sign us in.")
+
+    def _stop(self, code: str, message: str) -> NoReturn:
+        """No further attempt by this object: five failures in an hour lock the address."""
+        self._stopped = (code, message)
+        log.error("broker_sign_in_stopped", code=code)
+        raise CredentialsExpired(code, message)
+
+    async def _adopt(self, token: Token) -> Token:
+        self._token = token
+        self._life_s = self._left_s(token)
+        try:
+            await self._store.save(token)
+        except Unavailable as error:
+            log.warning("broker_token_not_saved", code=error.code)
+        return token
+
+    def _renew_in_s(self, token: Token) -> float:
+        return self._left_s(token) - (1 - limits.RENEW_AT_LIFE_SHARE) * self._life_s
+
+    def _left_s(self, token: Token) -> float:
+        return (token.expires_at - self._clock.now()) / timedelta(seconds=1)
+
+
+def _token_in(reply: Answered) -> Token | None:
+    """A complete token; anything less is none, so that it can replace nothing."""
+    if reply.status != _OK or not isinstance(reply.body, dict) or "p-ticket" in reply.body:
+        return None
+    try:
+        answer = msgspec.convert(reply.body, AuthAnswer)
+        if answer.error_text or not answer.access_token or answer.user_id <= 0:
+            return None
+        return Token(
+            access=answer.access_token,
+            market_data=answer.md_access_token,
+            expires_at=instant(answer.expiration_time),
+            user_id=answer.user_id,
+        )
+    except (msgspec.ValidationError, Garbled):
+        return None
+
+
+def _credentials(login: Login) -> dict[str, object]:
+    body: dict[str, object] = {
+        "name": login.name,
+        "password": login.password.get_secret_value(),
+        "appId": login.app_id,
+        "appVersion": login.app_version,
+        "deviceId": login.device_id,
+    }
+    if login.cid is not None:
+        body["cid"] = int(login.cid) if login.cid.isdecimal() else login.cid
+    if login.sec is not None:
+        body["sec"] = login.sec.get_secret_value()
+    return body

@@ -1,0 +1,168 @@
+"""Reads over REST: a list, a row, the answer to "which orders carry these ids?"."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from shared.brokers.tradovate import limits
+from shared.brokers.tradovate.auth import Auth
+from shared.brokers.tradovate.cache import EntityStore, Missing
+from shared.brokers.tradovate.outcomes import Answered, Reply, ticket_of, words_of
+from shared.brokers.tradovate.rest import Rest
+from shared.brokers.tradovate.wire import Garbled
+from shared.domain.errors import BrokerUnavailable, NotFound
+from shared.ports.broker import Fact
+from shared.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+_OK, _UNAUTHORIZED, _NOT_FOUND, _TOO_MANY = 200, 401, 404, 429
+_LISTS: Final = (
+    "order",
+    "orderVersion",
+    "command",
+    "fill",
+    "fillFee",
+    "position",
+    "cashBalance",
+)
+Batch = tuple[str, list[object]]
+
+
+class Reader:
+    """GETs with the login's token. A failed read proves nothing and raises BrokerUnavailable."""
+
+    def __init__(self, rest: Rest, auth: Auth, cooldown: limits.Cooldown) -> None:
+        self._rest = rest
+        self._auth = auth
+        self._cooldown = cooldown
+
+    async def row(self, path: str, **query: str) -> dict[str, object]:
+        """One row; raises NotFound."""
+        body = await self._get(path, query)
+        if not isinstance(body, dict):
+            raise _unreadable(path)
+        return body
+
+    async def rows(self, path: str, **query: str) -> list[object]:
+        body = await self._get(path, query)
+        if not isinstance(body, list):
+            raise _unreadable(path)
+        return body
+
+    async def _get(self, path: str, query: dict[str, str]) -> object:
+        if self._cooldown.remaining_s > 0:
+            raise BrokerUnavailable("broker.rate_limited", "The broker asked us to wait.")
+        token = await self._auth.token()
+        reply = await self._rest.get(path, token=token.access, query=query)
+        if isinstance(reply, Answered) and reply.status == _UNAUTHORIZED:
+            token = await self._auth.replace(token)
+            reply = await self._rest.get(path, token=token.access, query=query)
+        return self._body(path, reply)
+
+    def _body(self, path: str, reply: Reply) -> object:
+        if not isinstance(reply, Answered):
+            raise BrokerUnavailable(reply.cause, "The broker did not answer.", path=path)
+        if reply.status == _NOT_FOUND:
+            raise NotFound("broker.not_found", "The broker knows no such thing.", path=path)
+        if reply.status == _TOO_MANY:
+            self._cooldown.refused()
+        if reply.status != _OK or ticket_of(reply.body) is not None:
+            raise BrokerUnavailable(
+                "broker.read_failed", "The broker did not answer.", path=path, status=reply.status
+            )
+        if isinstance(reply.body, dict) and reply.body.get("errorText"):
+            raise BrokerUnavailable(
+                "broker.read_failed", "The broker refused.", path=path, words=words_of(reply.body)
+            )
+        return reply.body
+
+
+async def read_missing(reader: Reader, missing: Missing) -> list[Batch]:
+    """The rows that are referred to and were not sent; what the broker does not know stays out."""
+    batches: list[Batch] = []
+    for path, kind, argument, ids in (
+        ("contract/items", "contract", "ids", missing.contracts),
+        ("order/items", "order", "ids", missing.orders),
+        ("orderVersion/ldeps", "orderVersion", "masterids", missing.versions),
+    ):
+        for chunk in _chunks(sorted(ids)):
+            try:
+                rows = await reader.rows(path, **{argument: ",".join(map(str, chunk))})
+            except NotFound:
+                continue
+            batches.append((kind, rows))
+    return batches
+
+
+async def read_snapshot(reader: Reader, names: dict[int, str]) -> list[Fact]:
+    """Every fact of the login from its lists, each read once. Raises BrokerUnavailable."""
+    reads = (reader.rows(f"{kind}/list") for kind in _LISTS)
+    results = await asyncio.gather(*reads, return_exceptions=True)
+    batches: list[Batch] = []
+    for kind, result in zip(_LISTS, results, strict=True):
+        if isinstance(result, NotFound):
+            raise BrokerUnavailable("broker.snapshot_failed", "A list is not there.", kind=kind)
+        if isinstance(result, BaseException):
+            raise result
+        batches.append((kind, result))
+    store = EntityStore(names)
+    load(store, batches)
+    await complete(reader, store)
+    return list(store.facts())
+
+
+async def complete(reader: Reader, store: EntityStore) -> None:
+    """Fetch what a fresh snapshot refers to without holding it, then say what is still absent."""
+    missing = store.missing()
+    if not missing:
+        return
+    load(store, await read_missing(reader, missing))
+    left = store.missing()
+    if left:
+        log.error(
+            "broker_rows_missing",
+            contracts=len(left.contracts),
+            orders=len(left.orders),
+            versions=len(left.versions),
+        )
+
+
+def load(store: EntityStore, batches: Iterable[Batch]) -> None:
+    try:
+        for kind, rows in batches:
+            store.load(kind, rows)
+    except Garbled as error:
+        raise BrokerUnavailable("broker.unreadable", str(error)) from error
+
+
+async def find_orders(reader: Reader, client_ids: frozenset[str]) -> dict[str, int]:
+    """Order ids by client id: from the New commands, then from the texts of versions."""
+    found: dict[str, int] = {}
+    for row in await reader.rows("command/list"):
+        match row:
+            case {"clOrdId": str(id_), "commandType": "New", "orderId": int(order_id)}:
+                if id_ in client_ids:
+                    found[id_] = order_id
+            case _:
+                pass
+    if found.keys() == client_ids:
+        return found
+    for row in await reader.rows("orderVersion/list"):
+        match row:
+            case {"text": str(id_), "orderId": int(order_id)} if id_ in client_ids:
+                found.setdefault(id_, order_id)
+            case _:
+                pass
+    return found
+
+
+def _chunks(ids: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(ids), limits.IDS_PER_READ_MAX):
+        yield ids[start : start + limits.IDS_PER_READ_MAX]
+
+
+def _unreadable(path: str) -> BrokerUnavailable:
+    return BrokerUnavailable("broker.unreadable", "The broker's answer is of no use.", path=path)
