@@ -17,6 +17,7 @@ from shared.contracts.streams import QUOTES, QUOTES_MAXLEN
 from shared.ports.clock import Clock
 from shared.runtime.logging import get_logger
 from shared.streams.client import BLOCK_MS
+from shared.streams.entry_ids import FIRST, began_again
 from shared.streams.outage import Outage
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 _log = get_logger(__name__)
 
 BATCH_MAX: Final = 500
-_FIRST: Final = "0-0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class QuoteStream:
     def __init__(self, redis: Redis, clock: Clock) -> None:
         self._redis = redis
         self._outage = Outage("redis (quotes)", clock)
-        self._last = _FIRST
+        self._last = FIRST
 
     async def publish(self, quotes: Iterable[Quote]) -> bool:
         """Several at once; False when Redis is away: the next quotes come soon enough."""
@@ -93,9 +93,8 @@ class QuoteStream:
                 yield newest
 
     async def _rewind(self) -> None:
-        """A stream that is gone begins again at an id we cannot know."""
-        if self._last != _FIRST and not await self._redis.exists(QUOTES):
-            self._last = _FIRST
+        if await began_again(self._redis, QUOTES, self._last):
+            self._last = FIRST
 
 
 def _fields(quote: Quote) -> dict[Any, Any]:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from pydantic import ValidationError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from shared.contracts.envelope import Envelope
 from shared.ports.clock import Clock
 from shared.runtime.logging import get_logger
 from shared.runtime.metrics import counter
 from shared.streams.client import BLOCK_MS, positions
+from shared.streams.entry_ids import FIRST, began_again, last_id
 from shared.streams.outage import Outage
 from shared.streams.publisher import FIELD
 from shared.streams.record import OutboxPort
@@ -37,7 +38,6 @@ SWEEP_EVERY_S: Final = 1.0
 MISSED_AFTER: Final = timedelta(seconds=1)
 # The net starts this far back and takes what it finds as seen: the snapshot contains it.
 LOOKBACK: Final = timedelta(seconds=60)
-_FIRST: Final = "0-0"
 
 OnEvent = Callable[[Envelope], Awaitable[None] | None]
 
@@ -74,11 +74,11 @@ class Tail:
     async def start(self) -> None:
         """Remember where the streams end now. Raises when PostgreSQL is away; Redis may be."""
         try:
-            self._ids = {stream: await self._last_id(stream) for stream in self._streams}
+            self._ids = {stream: await last_id(self._redis, stream) for stream in self._streams}
         except (RedisError, OSError) as error:
             # Reading from the first entry repeats some; the seen ones are dropped.
             self._redis_outage.failed(error)
-            self._ids = dict.fromkeys(self._streams, _FIRST)
+            self._ids = dict.fromkeys(self._streams, FIRST)
         self._floor = await self._outbox.floor(self._streams, LOOKBACK)
         floor = self._floor
         while rows := await self._rows(timedelta(0), floor):
@@ -126,22 +126,10 @@ class Tail:
                 await shown
 
     async def _rewind(self) -> None:
-        """After FLUSHALL a stream begins again, perhaps below the id we remember."""
         for stream, remembered in self._ids.items():
-            last = await self._last_id(stream)
-            if _as_numbers(last) < _as_numbers(remembered):
+            if await began_again(self._redis, stream, remembered):
                 _log.warning("stream_rewound", stream=stream)
-                self._ids[stream] = _FIRST
-
-    async def _last_id(self, stream: str) -> str:
-        try:
-            info: Any = await self._redis.xinfo_stream(stream)
-        except ResponseError as error:
-            if "no such key" in str(error):
-                return _FIRST
-            raise
-        last: bytes = info["last-generated-id"]
-        return last.decode()
+                self._ids[stream] = FIRST
 
     async def _sweep_for_ever(self) -> None:
         while True:
@@ -192,8 +180,3 @@ class _Seen:
         if len(self._ids) > self._size_max:
             self._ids.popitem(last=False)
         return True
-
-
-def _as_numbers(entry_id: str) -> tuple[int, int]:
-    milliseconds, _, number = entry_id.partition("-")
-    return int(milliseconds), int(number or 0)

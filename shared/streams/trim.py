@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from redis.exceptions import ResponseError
 
 from shared.contracts.streams import STREAM_KEPT_MAX, STREAM_KEPT_MIN
+from shared.streams.entry_ids import numbers
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -43,15 +44,10 @@ async def _lowest_needed(redis: Redis, stream: str) -> list[tuple[int, int]]:
     groups: Any = await redis.xinfo_groups(stream)
     needed: list[tuple[int, int]] = []
     for group in groups:
-        milliseconds, number = _numbers(group["last-delivered-id"])
+        milliseconds, number = numbers(group["last-delivered-id"].decode())
         needed.append((milliseconds, number + 1))
         if group["pending"]:
             pending: Any = await redis.xpending(stream, group["name"])
             if pending["min"] is not None:
-                needed.append(_numbers(pending["min"]))
+                needed.append(numbers(pending["min"].decode()))
     return needed
-
-
-def _numbers(entry_id: bytes) -> tuple[int, int]:
-    milliseconds, _, number = entry_id.decode().partition("-")
-    return int(milliseconds), int(number)

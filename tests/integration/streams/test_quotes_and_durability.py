@@ -33,8 +33,18 @@ async def test_the_newest_price_of_each_contract(redis: Redis) -> None:
     follower = reader.follow()
     assert await anext(follower) == newest
 
+    await follower.aclose()
+
+
+async def test_a_stream_that_began_again_below_is_followed(redis: Redis) -> None:
+    """Within the millisecond of a FLUSHALL, or after a fail-over to a slower clock."""
+    await redis.xadd(QUOTES, {b"c": b"x"}, id="99999999999999-0")
+    stream = QuoteStream(redis, CLOCK)
+    follower = stream.follow()
+    await stream.publish([_quote("MESU6", "5299.75")])
+    assert (await anext(follower))["MESU6"].price == Decimal("5299.75")
     await redis.flushall()
-    await writer.publish([_quote("MESU6", "5300.00")])
+    await stream.publish([_quote("MESU6", "5300.00")])
     async with asyncio.timeout(10):
         assert (await anext(follower))["MESU6"].price == Decimal("5300.00")
     await follower.aclose()
