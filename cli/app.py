@@ -53,6 +53,15 @@ def doctor(data: DataOption = None) -> None:
     raise typer.Exit(run(data))
 
 
+@app.command()
+def docs() -> None:
+    """Write the pages that are generated from the code."""
+    from cli.docs import write
+
+    for path in write():
+        typer.echo(path)
+
+
 def main() -> None:
     try:
         app()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from shared.brokers.registry import BROKERS, BrokerSetup
-
+from execution.brokers import make_broker
 from execution.commands import Commands
 from execution.intake import STREAMS, Intake
 from execution.lanes import Lanes
@@ -70,8 +69,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
 
     async def make_login(lease: Lease) -> Login:
         row = await ledger.login(lease.connection_id)
-        setup = BrokerSetup(row, vault, TokenStore(ledger, vault, row), settings, clock)
-        broker = BROKERS[row.broker](setup)
+        broker = make_broker(row, vault, TokenStore(ledger, vault, row), settings, clock)
         return Login(lease, row, broker, ledger, prices, bell, clock, changed=changed)
 
     readiness = Readiness(clock)

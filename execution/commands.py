@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Final
 
 from execution.bell import Bell
-from execution.ledger import PostgresLedger
 from shared.db.failures import is_outage
 from shared.ports.clock import Clock
-from shared.ports.ledger import Command
+from shared.ports.ledger import Command, Ledger
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -23,7 +22,7 @@ class Commands:
 
     def __init__(
         self,
-        ledger: PostgresLedger,
+        ledger: Ledger,
         bell: Bell,
         clock: Clock,
         *,

@@ -10,14 +10,13 @@ import asyncio
 from typing import Final
 
 from execution.bell import Bell
-from execution.ledger import PostgresLedger
 from execution.logins import Logins
 from execution.placer import Placer
 from execution.prices import Prices
 from shared.db.failures import is_outage
 from shared.domain.claim import Candidate, Verdict, judge
 from shared.ports.clock import Clock
-from shared.ports.ledger import Cancel, Claimed
+from shared.ports.ledger import Cancel, Claimed, Ledger
 from shared.runtime.logging import correlated, get_logger
 
 _log = get_logger(__name__)
@@ -29,7 +28,7 @@ _CANCEL_AGAIN_AFTER_S: Final = 1.0
 class Lanes:
     def __init__(
         self,
-        ledger: PostgresLedger,
+        ledger: Ledger,
         logins: Logins,
         placer: Placer,
         prices: Prices,

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from typing import Final
 
 from execution.bell import Bell
-from execution.ledger import PostgresLedger
-from execution.ledger.logins import LoginRow
 from execution.prices import Prices
 from execution.tracker import Tracker
 from shared.db.failures import is_outage
@@ -18,7 +16,7 @@ from shared.domain.instruments import product_of
 from shared.domain.symbols import read_symbol
 from shared.ports.broker import Broker, FeedLost, Synced
 from shared.ports.clock import Clock
-from shared.ports.ledger import Lease
+from shared.ports.ledger import Lease, Ledger, LoginRow
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -34,7 +32,7 @@ class Login:
         lease: Lease,
         row: LoginRow,
         broker: Broker,
-        ledger: PostgresLedger,
+        ledger: Ledger,
         prices: Prices,
         bell: Bell,
         clock: Clock,

@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from execution.ledger import PostgresLedger
 from execution.ledger.leases import LEASE_S, RENEW_EVERY_S
 from execution.login import Login
 from shared.db.failures import is_outage
 from shared.domain.errors import CredentialsExpired
 from shared.domain.ids import ConnectionId
 from shared.ports.clock import Clock
-from shared.ports.ledger import Lease
+from shared.ports.ledger import Lease, Ledger
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -27,7 +26,7 @@ Make = Callable[[Lease], Awaitable[Login]]
 
 
 class Logins:
-    def __init__(self, ledger: PostgresLedger, clock: Clock, holder: str) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, holder: str) -> None:
         self._ledger = ledger
         self._clock = clock
         self._holder = holder

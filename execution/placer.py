@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from execution.ledger import PostgresLedger
 from execution.logins import Logins
 from shared.contracts.envelope import Envelope
 from shared.db.failures import is_outage
 from shared.domain.order import OrderIntent
 from shared.ports.broker import LegRequest, NotSent, Outcome, PlaceRequest, Unknown
 from shared.ports.clock import Clock
-from shared.ports.ledger import Cancel, Claimed
+from shared.ports.ledger import Cancel, Claimed, Ledger
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -31,7 +30,7 @@ _RECORD_TRIES_MAX: Final = 150  # half a minute; then the intent is UNKNOWN to w
 
 
 class Placer:
-    def __init__(self, ledger: PostgresLedger, logins: Logins, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, logins: Logins, clock: Clock) -> None:
         self._ledger = ledger
         self._logins = logins
         self._clock = clock

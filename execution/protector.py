@@ -6,13 +6,12 @@ import asyncio
 from typing import Final
 
 from execution.bell import Bell
-from execution.ledger import PostgresLedger
 from execution.logins import Logins
 from shared.db.failures import is_outage
 from shared.domain.order import OrderType, Role, TimeInForce
 from shared.ports.broker import ModifyRequest
 from shared.ports.clock import Clock
-from shared.ports.ledger import LegOffset
+from shared.ports.ledger import Ledger, LegOffset
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -24,7 +23,7 @@ NAKED_AFTER_S: Final = 3.0
 
 
 class Protector:
-    def __init__(self, ledger: PostgresLedger, logins: Logins, bell: Bell, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, logins: Logins, bell: Bell, clock: Clock) -> None:
         self._ledger = ledger
         self._logins = logins
         self._bell = bell

@@ -11,13 +11,13 @@ from collections import Counter
 from typing import Final
 
 from execution.bell import Bell
-from execution.ledger import PostgresLedger
 from execution.login import Login
 from execution.logins import Logins
 from shared.db.failures import is_outage
 from shared.domain.errors import BrokerUnavailable
 from shared.domain.ids import AccountId
 from shared.ports.clock import Clock
+from shared.ports.ledger import Ledger
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -31,7 +31,7 @@ DRIFT: Final = "drift.position"
 class Reconcile:
     def __init__(
         self,
-        ledger: PostgresLedger,
+        ledger: Ledger,
         logins: Logins,
         bell: Bell,
         clock: Clock,

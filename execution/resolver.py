@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from execution.bell import Bell
-from execution.ledger import PostgresLedger
 from execution.login import Login
 from execution.logins import Logins
 from shared.db.failures import is_outage
 from shared.domain.errors import BrokerUnavailable
 from shared.ports.clock import Clock
-from shared.ports.ledger import Unresolved
+from shared.ports.ledger import Ledger, Unresolved
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -27,7 +26,7 @@ QUIET_S: Final = 11.0
 
 
 class Resolver:
-    def __init__(self, ledger: PostgresLedger, logins: Logins, bell: Bell, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, logins: Logins, bell: Bell, clock: Clock) -> None:
         self._ledger = ledger
         self._logins = logins
         self._bell = bell

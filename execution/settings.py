@@ -13,10 +13,10 @@ class ExecutionSettings(ServiceSettings):
     vault_private_key: SecretStr = Field(description="opens sealed credentials (64 hex digits)")
     signal_max_age_s: float = Field(30.0, gt=0, description="an entry older than this is STALE")
     paper_url: str = Field("http://127.0.0.1:5010/v1", description="REST base of the paper venue")
-    tradovate_api_url: str = Field(
-        "https://live.tradovateapi.com/v1", description="REST base of live accounts"
+    tradovate_api_url: str | None = Field(
+        None, description="REST base of live accounts, when it is not Tradovate's own"
     )
-    tradovate_demo_url: str = Field(
-        "https://demo.tradovateapi.com/v1", description="REST base of demo accounts"
+    tradovate_demo_url: str | None = Field(
+        None, description="REST base of demo accounts, when it is not Tradovate's own"
     )
     reconcile_every_s: float = Field(30.0, gt=0, description="full read of every login's lists")

@@ -7,9 +7,8 @@ from typing import Final
 
 import msgspec
 
-from execution.ledger import PostgresLedger
-from execution.ledger.logins import LoginRow
 from shared.ports.broker import Token
+from shared.ports.ledger import Ledger, LoginRow
 from shared.vault import Opener, VaultError
 
 _TABLE: Final = "broker_sessions"
@@ -19,7 +18,7 @@ _COLUMN: Final = "token_sealed"
 class TokenStore:
     """`load` gives None for what cannot be opened: signing in anew is always possible."""
 
-    def __init__(self, ledger: PostgresLedger, vault: Opener, login: LoginRow) -> None:
+    def __init__(self, ledger: Ledger, vault: Opener, login: LoginRow) -> None:
         self._ledger = ledger
         self._vault = vault
         self._login = login

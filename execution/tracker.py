@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Final
 
 from execution.bell import Bell
-from execution.ledger import PostgresLedger
 from shared.db.failures import is_outage
 from shared.domain.ids import ConnectionId
 from shared.ports.broker import Fact, FeedLost, FillFact, OrderFact, PositionFact, Synced
 from shared.ports.clock import Clock
+from shared.ports.ledger import Ledger
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -32,7 +32,7 @@ class Tracker:
     def __init__(
         self,
         login: ConnectionId,
-        ledger: PostgresLedger,
+        ledger: Ledger,
         bell: Bell,
         clock: Clock,
         *,

@@ -17,7 +17,6 @@ from execution.ledger import (
     protection,
     wishes,
 )
-from execution.ledger.logins import LoginRow
 from shared.contracts.envelope import Envelope
 from shared.db.uow import read_only, unit_of_work
 from shared.domain.ids import AccountId, ConnectionId, IntentId, StrategyId
@@ -30,6 +29,7 @@ from shared.ports.ledger import (
     Judge,
     Lease,
     LegOffset,
+    LoginRow,
     Naked,
     Unresolved,
 )
@@ -77,17 +77,13 @@ class PostgresLedger:
         async with unit_of_work(self._engine) as connection:
             return await claims.claim(connection, held, judge, self._clock.now())
 
-    async def unclaim(self, intent: IntentId) -> None:
-        async with unit_of_work(self._engine) as connection:
-            await outcomes.unclaim(connection, intent)
-
     async def record(self, intent: IntentId, outcome: Outcome) -> list[Envelope]:
         async with unit_of_work(self._engine) as connection:
             return await outcomes.record(connection, intent, outcome, self._clock.now())
 
     async def unresolved(self, held: Sequence[Lease]) -> list[Unresolved]:
-        async with read_only(self._engine) as connection:
-            return await outcomes.unresolved(connection, _ids(held))
+        async with unit_of_work(self._engine) as connection:
+            return await outcomes.unresolved(connection, _ids(held), self._clock.now())
 
     async def found(self, intent: IntentId, broker_order_id: int) -> None:
         async with unit_of_work(self._engine) as connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +13,7 @@ from shared.contracts.envelope import Envelope
 from shared.db.outbox import add
 from shared.domain.ids import ConnectionId, UserId, event_id
 from shared.ports.broker import ContractInfo
+from shared.ports.ledger import LoginRow
 
 _LOGIN: Final = text("""
     SELECT c.id, c.user_id, c.broker, c.environment, c.login_name, c.password_sealed, c.client_id,
@@ -57,20 +57,6 @@ _SYMBOLS: Final = text("""
     JOIN strategies s ON s.id = sa.strategy_id
     WHERE a.connection_id = :connection AND s.deleted_at IS NULL AND s.active AND sa.enabled
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class LoginRow:
-    connection_id: ConnectionId
-    user_id: UserId
-    broker: str
-    environment: str
-    login_name: str
-    password_sealed: bytes | None
-    client_id: str | None
-    client_secret_sealed: bytes | None
-    device_id: str
-    token_sealed: bytes | None
 
 
 async def load(connection: AsyncConnection, login: ConnectionId) -> LoginRow:

@@ -49,6 +49,15 @@ _TAKE_OVER: Final = text("""
     WHERE a.id = i.account_id AND a.connection_id = :connection AND i.ended_at IS NULL
       AND i.state = 'SENDING' AND i.claim_epoch < :epoch
 """)
+# A call whose outcome was never written: the process is alive but could not, or forgot to.
+_STUCK_AFTER: Final = timedelta(seconds=15)
+_STUCK: Final = text("""
+    UPDATE intents i SET state = 'UNKNOWN', code = 'broker.unknown',
+      message = 'The outcome of the call was not written in time.'
+    FROM accounts a
+    WHERE a.id = i.account_id AND a.connection_id = ANY (CAST(:connections AS bigint[]))
+      AND i.ended_at IS NULL AND i.state = 'SENDING' AND i.claimed_at < :before
+""")
 _UNRESOLVED: Final = text("""
     SELECT i.id, a.connection_id, i.role, i.claimed_at FROM intents i
     JOIN accounts a ON a.id = i.account_id
@@ -95,17 +104,14 @@ async def accept(
     )
 
 
-async def unclaim(connection: AsyncConnection, intent: IntentId) -> None:
-    await connection.execute(
-        _BACK, {"id": intent, "cause": "The claim's deadline passed.", "not_before": None}
-    )
-
-
 async def take_over(connection: AsyncConnection, lease: Lease) -> None:
     await connection.execute(_TAKE_OVER, {"connection": lease.connection_id, "epoch": lease.epoch})
 
 
-async def unresolved(connection: AsyncConnection, connections: list[int]) -> list[Unresolved]:
+async def unresolved(
+    connection: AsyncConnection, connections: list[int], now: datetime
+) -> list[Unresolved]:
+    await connection.execute(_STUCK, {"connections": connections, "before": now - _STUCK_AFTER})
     rows = await connection.execute(_UNRESOLVED, {"connections": connections})
     return [
         Unresolved(

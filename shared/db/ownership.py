@@ -39,7 +39,7 @@ WRITER: Final[dict[str, str]] = {
     "deliveries": "notifier",
 }
 
-APPEND_ONLY: Final = ("commands", "controls")
+APPEND_ONLY: Final = ("commands",)
 
 # The machinery of messages: each service marks its own rows in them.
 MESSAGING: Final = ("outbox", "inbox", "dead_letters", "message_attempts")

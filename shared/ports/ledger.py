@@ -1,7 +1,7 @@
 """The ledger of the order life cycle: what execution may do to the record.
 
 Each operation is one transaction, never a row: nothing above this port can compose two of them.
-PostgreSQL implements it in `execution/ledger.py`. Operations return the events they wrote, so
+PostgreSQL implements it in `execution/ledger/`. Operations return the events they wrote, so
 that the caller can ring the bell after the commit.
 """
 
@@ -20,7 +20,6 @@ from shared.domain.ids import (
     CommandId,
     ConnectionId,
     IntentId,
-    SignalId,
     StrategyId,
     UserId,
 )
@@ -28,7 +27,7 @@ from shared.domain.order import OrderIntent, Role
 from shared.domain.plan import Book, Denied, Plan
 from shared.domain.signal import Signal
 from shared.domain.strategy import AccountLink, Strategy
-from shared.ports.broker import ContractInfo, Fact, Outcome
+from shared.ports.broker import ContractInfo, Fact, Outcome, Token
 
 Decide = Callable[[Signal, Strategy, AccountLink, Book, date], Plan | Denied]
 Judge = Callable[[Candidate], Verdict]
@@ -116,54 +115,85 @@ class Command:
     detail: Mapping[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class LoginRow:
+    """A broker login as stored: what is secret is sealed."""
+
+    connection_id: ConnectionId
+    user_id: UserId
+    broker: str
+    environment: str
+    login_name: str
+    password_sealed: bytes | None
+    client_id: str | None
+    client_secret_sealed: bytes | None
+    device_id: str
+    token_sealed: bytes | None
+
+
 class Ledger(Protocol):
     # --- who drives what ---
-    async def renew_leases(self, holder: str) -> list[Lease]: ...
+    async def renew_leases(self, holder: str) -> list[Lease]:
+        """Renew what is mine, take what is free; returns all that is mine now."""
+
     async def release_leases(self, holder: str) -> None: ...
-    async def take_over(self, lease: Lease) -> list[Envelope]:
+    async def take_over(self, lease: Lease) -> None:
         """Everything an earlier epoch left in SENDING becomes UNKNOWN."""
 
     # --- a signal becomes intents ---
     async def undecided(self) -> list[StrategyId]: ...
     async def fan_out(
-        self, strategy: StrategyId, decide: Decide, now: datetime, max_age_s: float
+        self, strategy: StrategyId, decide: Decide, max_age_s: float
     ) -> list[Envelope]:
         """Decide all undecided signals of a strategy, oldest first."""
 
     # --- an intent becomes an order ---
-    async def claim(self, leases: Sequence[Lease], judge: Judge, now: datetime) -> Claims: ...
-    async def unclaim(self, intent: IntentId) -> None:
-        """Certainly not sent: back to PENDING."""
+    async def claim(self, held: Sequence[Lease], judge: Judge) -> Claims:
+        """Judge every pending intent whose turn it is; what may go is SENDING when this returns."""
 
-    async def record(self, intent: IntentId, outcome: Outcome, now: datetime) -> list[Envelope]: ...
-    async def unresolved(self, leases: Sequence[Lease]) -> list[Unresolved]: ...
-    async def found(self, intent: IntentId, broker_order_id: int) -> list[Envelope]: ...
-    async def abandon(self, intent: IntentId, now: datetime) -> list[Envelope]:
+    async def record(self, intent: IntentId, outcome: Outcome) -> list[Envelope]:
+        """What became of the one call that was made for a claim."""
+
+    async def unresolved(self, held: Sequence[Lease]) -> list[Unresolved]:
+        """UNKNOWN intents, and those SENDING for longer than any call can take."""
+
+    async def found(self, intent: IntentId, broker_order_id: int) -> None: ...
+    async def abandon(self, intent: IntentId) -> list[Envelope]:
         """Proven absent. An entry ends here; an exit is followed by its next attempt."""
 
     # --- the broker's facts ---
-    async def apply(self, connection: ConnectionId, facts: Sequence[Fact]) -> list[Envelope]: ...
-    async def drifted(self, connection: ConnectionId, facts: Sequence[Fact]) -> list[AccountId]:
-        """Accounts whose net by fills differs from the broker's in some contract."""
+    async def apply(self, login: ConnectionId, told: Sequence[Fact]) -> list[Envelope]: ...
+    async def drifted(
+        self, login: ConnectionId, told: Sequence[Fact]
+    ) -> tuple[list[AccountId], list[AccountId]]:
+        """(accounts whose net differs from the broker's, quarantined ones that agree again)."""
 
     async def quarantine(self, account: AccountId, code: str | None) -> list[Envelope]:
         """Exits only from now on; None releases."""
 
     # --- protection ---
-    async def legs_off(self, leases: Sequence[Lease]) -> list[LegOffset]: ...
+    async def legs_off(self, held: Sequence[Lease]) -> list[LegOffset]: ...
     async def move_leg(self, leg: LegOffset) -> None:
         """Commit the price a leg is about to be moved to."""
 
-    async def naked(self, leases: Sequence[Lease], older_than_s: float) -> list[Naked]: ...
-    async def add_exit(self, naked: Naked, now: datetime) -> list[Envelope]: ...
+    async def naked(self, held: Sequence[Lease], older_than_s: float) -> list[Naked]: ...
+    async def guard_exit(self, found: Naked) -> list[Envelope]: ...
 
     # --- wishes ---
     async def commands(self) -> list[Command]: ...
-    async def close_all(self, command: Command, now: datetime) -> list[Envelope]: ...
+    async def close_all(self, command: Command) -> list[Envelope]:
+        """The exits and the answer in one transaction: a command is carried out once."""
+
     async def answer(
         self, command: Command, status: str, code: str, message: str
     ) -> list[Envelope]: ...
 
-    # --- what the broker taught us ---
+    # --- logins ---
+    async def login(self, login: ConnectionId) -> LoginRow: ...
+    async def save_token(self, login: LoginRow, sealed: bytes, token: Token) -> None: ...
+    async def save_state(self, login: LoginRow, state: str, reason: str | None) -> list[Envelope]:
+        """How the login's feed is doing; told only when it changed."""
+
     async def save_contract(self, environment: str, contract: ContractInfo) -> None: ...
-    async def signal_of(self, intent: IntentId) -> SignalId | None: ...
+    async def wanted(self, login: ConnectionId) -> tuple[set[str], set[str]]:
+        """(contracts held or worked, symbols strategies may trade) in the login."""

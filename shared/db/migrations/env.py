@@ -25,10 +25,8 @@ def _run(connection: Connection) -> None:
 
 
 async def _main() -> None:
-    engine = create_async_engine(
-        context.config.attributes.get("url") or context.config.get_main_option("sqlalchemy.url"),
-        poolclass=pool.NullPool,
-    )
+    url: str = context.config.attributes["url"]
+    engine = create_async_engine(url, poolclass=pool.NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(_run)
         await connection.commit()

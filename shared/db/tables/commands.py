@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Table
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db.tables import columns as c
@@ -31,19 +31,4 @@ command_results = Table(
     Column("detail", JSONB, nullable=False),
     c.created(),
     comment="Written by execution; at most one for a command.",
-)
-
-controls = Table(
-    "controls",
-    metadata,
-    c.identity(),
-    Column("user_id", BigInteger, ForeignKey("users.id")),  # NULL: the whole installation
-    c.text("scope"),  # system | user | account | strategy
-    Column("scope_id", BigInteger, nullable=False),
-    c.text("action"),  # kill | pause | resume
-    c.text("requested_by"),
-    c.text("reason"),
-    c.created(),
-    Index("ix_controls_scope", "scope", "scope_id", text("id DESC")),
-    comment="Append only: the newest row of a scope rules.",
 )

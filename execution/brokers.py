@@ -1,0 +1,57 @@
+"""From a row of `broker_connections` to a broker: secrets opened, addresses chosen."""
+
+from __future__ import annotations
+
+from random import SystemRandom
+from typing import Final
+
+from pydantic import SecretStr
+
+from execution.settings import ExecutionSettings
+from execution.tokens import TokenStore
+from shared.brokers.registry import BROKERS
+from shared.brokers.tradovate.login import Environment, Login, urls_for
+from shared.domain.errors import CredentialsExpired
+from shared.ports.broker import Broker
+from shared.ports.clock import Clock
+from shared.ports.ledger import LoginRow
+from shared.vault import Opener, VaultError
+
+_TABLE: Final = "broker_connections"
+APP_ID: Final = "trade-manager"
+APP_VERSION: Final = "1.0"
+
+
+def make_broker(
+    row: LoginRow, vault: Opener, tokens: TokenStore, settings: ExecutionSettings, clock: Clock
+) -> Broker:
+    """Raises `CredentialsExpired` when the stored password cannot be opened."""
+    login = Login(
+        name=row.login_name,
+        password=_open(vault, row, "password_sealed", row.password_sealed) or SecretStr(""),
+        app_id=APP_ID,
+        app_version=APP_VERSION,
+        device_id=row.device_id,
+        cid=row.client_id,
+        sec=_open(vault, row, "client_secret_sealed", row.client_secret_sealed),
+    )
+    environment = Environment(row.environment)
+    base = {
+        Environment.PAPER: settings.paper_url,
+        Environment.DEMO: settings.tradovate_demo_url,
+        Environment.LIVE: settings.tradovate_api_url,
+    }[environment]
+    urls = urls_for(environment, base)
+    return BROKERS[row.broker](login, urls, clock, tokens, SystemRandom())
+
+
+def _open(vault: Opener, row: LoginRow, column: str, sealed: bytes | None) -> SecretStr | None:
+    if sealed is None:
+        return None
+    try:
+        plain = vault.open(sealed, table=_TABLE, row_id=row.connection_id, column=column)
+    except VaultError as error:
+        raise CredentialsExpired(
+            "broker.credentials_unreadable", "The stored password cannot be opened."
+        ) from error
+    return SecretStr(plain.decode())
