@@ -108,7 +108,8 @@ class Auth:
             if await self._renew_in_time(token):
                 retry_s = limits.RENEW_RETRY_S
             else:
-                await self._clock.sleep(min(retry_s, max(0.1, self._left_s(token) / 2)))
+                # Doubling keeps the tries of one token far below the 15 an hour of an address.
+                await self._clock.sleep(max(1.0, min(retry_s, self._left_s(token))))
                 retry_s *= 2
 
     # --- renewal ------------------------------------------------------------------------------
