@@ -230,31 +230,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_commands_user_id"), "commands", ["user_id"], unique=False)
     op.create_table(
-        "controls",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("user_id", sa.BigInteger(), nullable=True),
-        sa.Column("scope", sa.Text(), nullable=False),
-        sa.Column("scope_id", sa.BigInteger(), nullable=False),
-        sa.Column("action", sa.Text(), nullable=False),
-        sa.Column("requested_by", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_controls_user_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_controls")),
-        comment="Append only: the newest row of a scope rules.",
-    )
-    op.create_index(
-        "ix_controls_scope",
-        "controls",
-        ["scope", "scope_id", sa.literal_column("id DESC")],
-        unique=False,
-    )
-    op.create_table(
         "deliveries",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("user_id", sa.BigInteger(), nullable=False),
@@ -1111,8 +1086,6 @@ def downgrade() -> None:
         "ix_deliveries_due", table_name="deliveries", postgresql_where=sa.text("state = 'pending'")
     )
     op.drop_table("deliveries")
-    op.drop_index("ix_controls_scope", table_name="controls")
-    op.drop_table("controls")
     op.drop_index(op.f("ix_commands_user_id"), table_name="commands")
     op.drop_table("commands")
     op.drop_index(op.f("ix_broker_connections_user_id"), table_name="broker_connections")
