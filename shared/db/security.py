@@ -16,6 +16,8 @@ from shared.db.ownership import APPEND_ONLY, HIDDEN, MESSAGING, NO_OWNER, SERVIC
 
 _ME: Final = "NULLIF(current_setting('app.user_id', true), '')::bigint"
 _PER_USER: Final = ("api", "gateway")  # roles that act for one user at a time
+# Of a table that is otherwise hidden from a service, these columns are not.
+_SHOWN: Final = {("gateway", "broker_sessions"): ("connection_id", "user_id", "state", "reason")}
 
 # Answers before a user is known. SECURITY DEFINER with a fixed search_path: the body decides.
 FUNCTIONS: Final = (
@@ -104,6 +106,11 @@ def _grants(table: str) -> list[str]:
         f"GRANT SELECT ON {table} TO {role(service)}"
         for service in SERVICES
         if table not in HIDDEN.get(service, ())
+    ]
+    out += [
+        f"GRANT SELECT ({', '.join(columns)}) ON {table} TO {role(service)}"
+        for (service, shown), columns in _SHOWN.items()
+        if shown == table
     ]
     if table in WRITER:
         out.append(f"GRANT INSERT, UPDATE, DELETE ON {table} TO {role(WRITER[table])}")
