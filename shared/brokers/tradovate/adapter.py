@@ -62,7 +62,7 @@ _LEGS_MAX: Final = 2
 class TradovateBroker:
     """One login. `run` holds it; reads and, while a token is held, orders work without `run` too.
 
-    `aclose` ends the HTTP connections; nothing may be called after it.
+    The end of `run` closes every connection; whoever only reads calls `aclose` when done.
     """
 
     def __init__(
@@ -106,6 +106,7 @@ class TradovateBroker:
             raise _first(expired) from failures
         finally:
             self._outlet.lost("broker.stopped")
+            await self.aclose()
 
     async def aclose(self) -> None:
         await self._rest.aclose()

@@ -1,7 +1,7 @@
 """The token of one login: taken over, obtained, renewed in time, and never lost to a failure.
 
     stored and valid -> held            no login
-    none             -> login           at most one failed attempt in 15 s, four an hour
+    none             -> login           a failure is followed by a pause, four an hour at most
     85 % of its life -> renewal         one at a time; a failure leaves the held token alone
     refused (401)    -> renewal, else login
     captcha, wrong password             CredentialsExpired for good: a person is needed
@@ -56,7 +56,8 @@ class Auth:
         self._life_s = limits.ASSUMED_LIFE_S
         self._loaded = False
         self._stopped: tuple[str, str] | None = None
-        self._renewed_on_refusal_at = float("-inf")
+        self._no_renewal_before = float("-inf")
+        self._renewal_undecided = False
 
     @property
     def held(self) -> Token | None:
@@ -74,23 +75,21 @@ class Auth:
             return await self._sign_in() if held is None else held
 
     async def replace(self, refused: Token) -> Token:
-        """Another token instead of one that the broker refused; as `token` raises.
+        """Another token instead of one that the broker refused; raises as `token` does.
 
-        A refusal can also mean a missing permission, which no renewal mends: within a minute of
-        the last renewal for this reason none is spent (15 an hour are allowed to an address).
+        A refusal can also mean a missing permission, which no renewal mends, and 15 renewals an
+        hour are allowed to an address: within four minutes of the last one for this reason none
+        is spent. If that one was left undecided, a login decides.
         """
         async with self._lock:
             held = self.held
             if held is not None and held.access != refused.access:
                 return held
-            now = self._clock.monotonic()
-            if now - self._renewed_on_refusal_at < limits.RENEW_ON_REFUSAL_PAUSE_S:
+            if self._clock.monotonic() < self._no_renewal_before:
+                if self._renewal_undecided:
+                    return await self._sign_in()
                 raise BrokerUnavailable("broker.unauthorized", "The broker refuses the session.")
-            renewed = await self._renew(refused)
-            if renewed is None:
-                return await self._sign_in()
-            self._renewed_on_refusal_at = now
-            return renewed
+            return await self._renew_or_sign_in(refused)
 
     async def keep(self) -> NoReturn:
         """Renew in time, for ever. Raises CredentialsExpired."""
@@ -122,6 +121,16 @@ class Auth:
             except BrokerUnavailable as error:
                 log.warning("broker_renewal_failed", code=error.code)
                 return False
+
+    async def _renew_or_sign_in(self, token: Token) -> Token:
+        self._no_renewal_before = self._clock.monotonic() + limits.RENEW_ON_REFUSAL_PAUSE_S
+        self._renewal_undecided = True
+        renewed = await self._renew(token)
+        self._renewal_undecided = False
+        if renewed is not None:
+            return renewed
+        self._no_renewal_before = float("-inf")  # that session is gone, the next is another
+        return await self._sign_in()
 
     async def _renew(self, token: Token) -> Token | None:
         """The renewed token; None when the broker refuses. Raises BrokerUnavailable."""

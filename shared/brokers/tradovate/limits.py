@@ -37,16 +37,17 @@ CONNECTIONS_MAX: Final = 20
 BODY_BYTES_MAX: Final = FRAME_BYTES_MAX
 
 # --- sign-in ----------------------------------------------------------------------------------
-LOGIN_PAUSE_S: Final = 15.0
-LOGIN_FAILURES_MAX: Final = 4  # the broker bans the address at the fifth within an hour
 HOUR_S: Final = 3_600.0
+# After the n-th failure within an hour. The broker bans the address at the fifth; spread out, the
+# four that are left to us outlive an outage of some minutes.
+LOGIN_PAUSES_S: Final = (15.0, 60.0, 300.0, HOUR_S)
 PENALTY_WAIT_S_MAX: Final = 60.0
 CAPTCHA_REST_S: Final = HOUR_S
 RATE_LIMITED_REST_S: Final = 30.0
 RENEW_AT_LIFE_SHARE: Final = 0.85
 ASSUMED_LIFE_S: Final = 80 * 60.0
 RENEW_RETRY_S: Final = 15.0
-RENEW_ON_REFUSAL_PAUSE_S: Final = 60.0
+RENEW_ON_REFUSAL_PAUSE_S: Final = HOUR_S / 15
 
 # --- what is kept -----------------------------------------------------------------------------
 FACTS_QUEUED_MAX: Final = 20_000
@@ -128,21 +129,21 @@ class ConnectGate:
 
 
 class LoginThrottle:
-    """Counts failed logins: one in 15 s, four in an hour."""
+    """Counts failed logins of the last hour; each is followed by a longer pause."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._failures: deque[float] = deque(maxlen=LOGIN_FAILURES_MAX)
+        self._failures: deque[float] = deque(maxlen=len(LOGIN_PAUSES_S))
 
     def failed(self) -> None:
         self._failures.append(self._clock.monotonic())
 
     def wait_s(self) -> float:
         """How long until another attempt is allowed."""
-        if not self._failures:
-            return 0.0
         now = self._clock.monotonic()
-        until = self._failures[-1] + LOGIN_PAUSE_S
-        if len(self._failures) == LOGIN_FAILURES_MAX:
-            until = max(until, self._failures[0] + HOUR_S)
-        return max(0.0, until - now)
+        recent = [at for at in self._failures if now - at < HOUR_S]
+        if not recent:
+            return 0.0
+        if len(recent) == len(LOGIN_PAUSES_S):
+            return recent[0] + HOUR_S - now
+        return max(0.0, recent[-1] + LOGIN_PAUSES_S[len(recent) - 1] - now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -13,6 +13,10 @@ from shared.domain.errors import InvalidInput
 
 RETRY_S_MAX: Final = 15.0
 LOCAL_RETRY_S_MAX: Final = 1.0
+# Hosts: Tradovate partner OpenAPI 2026-08 and API education site; one md host for both.
+_OFFICIAL: Final = ".tradovateapi.com"
+_VERSION: Final = "/v1"
+_MD_SOCKET: Final = f"wss://md{_OFFICIAL}{_VERSION}/websocket"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -44,8 +48,8 @@ class Login:
 class Urls:
     """Addresses of one environment, without a slash at the end.
 
-    `retry_s_max` is the longest pause between two tries to reach a socket: short for a venue on
-    this machine, where nobody is harmed by asking often.
+    `retry_s_max` is the longest pause between two tries to reach a socket: short for a venue of
+    our own, which nobody harms by asking often.
     """
 
     rest: str
@@ -55,30 +59,30 @@ class Urls:
 
     @classmethod
     def of(cls, base: str) -> Urls:
-        """The three addresses of a venue that serves all of them under one REST base."""
+        """The three addresses that belong to a REST base.
+
+        A venue serves all of them under its base; the broker has one md host for itself.
+        """
         parts = urlsplit(base.rstrip("/"))
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise InvalidInput("broker.bad_url", "The broker's address must be an http(s) URL.")
-        rest = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
-        ws = urlunsplit(("ws" + parts.scheme[4:], parts.netloc, parts.path, "", ""))
+        official = parts.hostname.endswith(_OFFICIAL)
+        path = parts.path or (_VERSION if official else "")
+        rest = urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+        ws = urlunsplit(("ws" + parts.scheme[4:], parts.netloc, path, "", ""))
         local = parts.hostname in _LOOPBACK
         return cls(
             rest=rest,
             socket=f"{ws}/websocket",
-            md_socket=f"{ws}/md/websocket",
+            md_socket=_MD_SOCKET if official else f"{ws}/md/websocket",
             retry_s_max=LOCAL_RETRY_S_MAX if local else RETRY_S_MAX,
         )
 
 
-# Hosts: Tradovate partner OpenAPI 2026-08 and API education site; one md host for both.
-_MD_SOCKET: Final = "wss://md.tradovateapi.com/v1/websocket"
-
-
 def urls_for(environment: Environment, base: str | None = None) -> Urls:
     """Addresses of an environment; `base` overrides the official one and is a must for paper."""
-    if base is not None:
-        return Urls.of(base)
-    if environment is Environment.PAPER:
+    if environment is not Environment.PAPER:
+        return Urls.of(f"https://{environment.value}{_OFFICIAL}" if base is None else base)
+    if base is None:
         raise InvalidInput("broker.bad_url", "The paper environment needs an address.")
-    host = f"{environment.value}.tradovateapi.com/v1"
-    return Urls(f"https://{host}", f"wss://{host}/websocket", _MD_SOCKET)
+    return replace(Urls.of(base), retry_s_max=LOCAL_RETRY_S_MAX)

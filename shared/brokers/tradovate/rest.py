@@ -16,22 +16,32 @@ _FIRST_ERROR = 400
 
 
 class Rest:
-    """One connection pool to one REST base; never a proxy, never a redirect."""
+    """One connection pool to one REST base; never a proxy, never a redirect.
+
+    The pool is opened by the first request, also after `aclose`.
+    """
 
     def __init__(self, base: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._base = base
-        self._client = httpx.AsyncClient(
-            headers={"Accept": "application/json"},
-            timeout=httpx.Timeout(
-                limits.READ_TIMEOUT_S,
-                connect=limits.CONNECT_TIMEOUT_S,
-                pool=limits.POOL_TIMEOUT_S,
-            ),
-            limits=httpx.Limits(max_connections=limits.CONNECTIONS_MAX),
-            trust_env=False,
-            follow_redirects=False,
-            transport=transport,
-        )
+        self._transport = transport
+        self._pool: httpx.AsyncClient | None = None
+
+    @property
+    def _client(self) -> httpx.AsyncClient:
+        if self._pool is None:
+            self._pool = httpx.AsyncClient(
+                headers={"Accept": "application/json"},
+                timeout=httpx.Timeout(
+                    limits.READ_TIMEOUT_S,
+                    connect=limits.CONNECT_TIMEOUT_S,
+                    pool=limits.POOL_TIMEOUT_S,
+                ),
+                limits=httpx.Limits(max_connections=limits.CONNECTIONS_MAX),
+                trust_env=False,
+                follow_redirects=False,
+                transport=self._transport,
+            )
+        return self._pool
 
     async def get(self, path: str, *, token: str, query: Mapping[str, str] | None = None) -> Reply:
         request = self._client.build_request(
@@ -54,7 +64,9 @@ class Rest:
         return await self._send(request, timeout_s)
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.aclose()
 
     async def _send(self, request: httpx.Request, timeout_s: float) -> Reply:
         try:

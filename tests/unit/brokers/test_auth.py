@@ -204,24 +204,42 @@ async def test_a_refusal_that_renewing_does_not_mend_spends_no_further_renewals(
     with pytest.raises(BrokerUnavailable):
         await auth.replace(renewed)
     assert door.count("renewaccesstoken") == 1
-    door.clock.advance(61)
+    door.clock.advance(241)
     assert await auth.replace(renewed) != renewed
 
 
-async def test_failed_logins_keep_15_seconds_apart_and_four_an_hour() -> None:
+async def test_a_renewal_left_undecided_is_decided_by_a_login() -> None:
+    door = Door()
+    door.renewal = [(500, {})]
+    auth = door.auth()
+    dead = await auth.token()
+    with pytest.raises(BrokerUnavailable):
+        await auth.replace(dead)
+    assert (await auth.replace(dead)).access == "access-2"
+    assert door.count("renewaccesstoken") == 1
+
+
+async def test_each_failed_login_is_followed_by_a_longer_pause() -> None:
     door = Door()
     door.login = [(500, {})]
     auth = door.auth()
-    for attempt in range(1, 5):
+    for attempt, pause_s in enumerate((15, 60, 300), start=1):
         with pytest.raises(BrokerUnavailable):
             await auth.token()
+        door.clock.advance(pause_s - 1)
         with pytest.raises(BrokerUnavailable, match="paused"):
             await auth.token()
         assert door.count("accesstokenrequest") == attempt
-        door.clock.advance(15)
+        door.clock.advance(1)
+    with pytest.raises(BrokerUnavailable):
+        await auth.token()
+    door.clock.advance(3_600 - 375 - 1)
     with pytest.raises(BrokerUnavailable, match="paused"):
         await auth.token()
     assert door.count("accesstokenrequest") == 4
+    door.clock.advance(1)
+    door.login = [{}]
+    assert (await auth.token()).access == "access-1"
 
 
 async def test_a_venue_out_of_reach_has_seen_no_attempt() -> None:

@@ -174,9 +174,11 @@ def test_addresses_of_the_environments() -> None:
     assert demo.rest == "https://demo.tradovateapi.com/v1"
     assert live.socket == "wss://live.tradovateapi.com/v1/websocket"
     assert demo.md_socket == live.md_socket == "wss://md.tradovateapi.com/v1/websocket"
+    assert urls_for(Environment.DEMO, "https://demo.tradovateapi.com/v1/") == demo
     with pytest.raises(InvalidInput):
         urls_for(Environment.PAPER)
-    assert urls_for(Environment.PAPER, "http://127.0.0.1:1/v1").rest == "http://127.0.0.1:1/v1"
+    paper = urls_for(Environment.PAPER, "http://paper:5010/v1")
+    assert (paper.rest, paper.retry_s_max) == ("http://paper:5010/v1", 1.0)
 
 
 @pytest.mark.parametrize("base", ["", "ftp://x/v1", "127.0.0.1:5010", "http:///v1"])
