@@ -35,7 +35,7 @@ async def start(settings: RecorderSettings, service: Service) -> None:
     service.resources.push_async_callback(listening.aclose)
     await service.wait_for("postgresql", lambda: require_durable(settings.env, engine))
 
-    outbox, inbox = Outbox(engine), Inbox(engine, GROUP)
+    outbox = Outbox(engine)
     publisher = Publisher(redis, outbox, clock)
     handlers = Handlers(publisher)
     consumer = Consumer(
@@ -43,7 +43,7 @@ async def start(settings: RecorderSettings, service: Service) -> None:
         streams=STREAMS,
         types=TYPES,
         handler=handlers.handle,
-        inbox=inbox,
+        inbox=Inbox(engine, GROUP),
         redis=listening,
         clock=clock,
         after_commit=handlers.after_commit,
@@ -62,7 +62,6 @@ async def start(settings: RecorderSettings, service: Service) -> None:
 
     readiness = Readiness(clock)
     readiness.add("outbox_age_s", outbox.oldest_unpublished_age_s, at_most=OUTBOX_AGE_S_MAX)
-    readiness.add("dead_letters", inbox.dead_letter_count, at_most=0)
     await service.resources.enter_async_context(
         health_server(settings.health_host, settings.health_port, readiness)
     )

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from recorder.record import Stored
-from shared.domain.order import Action
 from shared.domain.roundtrip import RoundTrip
 
 
@@ -60,7 +59,7 @@ def match(
 
 
 def _heirs(trips: Sequence[RoundTrip], stored: Sequence[Stored]) -> dict[int, Stored]:
-    """Trip index -> row: by the opening fill, and what is left by any entry of the same side."""
+    """Trip index -> row: by the opening fill, and what is left by any entry."""
     rows = {row.record.opening_fill_id: row for row in stored}
     heirs: dict[int, Stored] = {}
     for index, trip in enumerate(trips):
@@ -73,9 +72,6 @@ def _heirs(trips: Sequence[RoundTrip], stored: Sequence[Stored]) -> dict[int, St
 
 
 def _inherited(trip: RoundTrip, rows: dict[int, Stored]) -> Stored | None:
-    side = "BUY" if trip.side is Action.BUY else "SELL"
-    for part in trip.entries:
-        row = rows.get(part.fill.fill_id)
-        if row is not None and row.record.side == side:
-            return row
-    return None
+    """A fill among the entries opened the row on the same side: its direction never changes."""
+    found = (rows.get(part.fill.fill_id) for part in trip.entries)
+    return next((row for row in found if row is not None), None)
