@@ -113,7 +113,7 @@ async def _on_validation(request: Request, error: Exception) -> Response:
     correlation_id, found = correlation_id_of(request), error.errors()
     if any(one["loc"][:1] == ("path",) for one in found):
         return answer(correlation_id, 404, *_HTTP_CODES[404])
-    if any(one["type"] == "json_invalid" for one in found) or _is_not_json(request, found):
+    if _is_not_json(request, found):
         return answer(correlation_id, 400, "request.not_json", "The body has to be JSON.")
     # The value itself is never repeated: it may be a password.
     fields = [
@@ -126,6 +126,10 @@ async def _on_validation(request: Request, error: Exception) -> Response:
 
 
 def _is_not_json(request: Request, found: Sequence[Any]) -> bool:
+    """Broken, absent, or not said to be JSON at all."""
+    absent = ("missing", ("body",))
+    if any(one["type"] == "json_invalid" or (one["type"], one["loc"]) == absent for one in found):
+        return True
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = content_type == "application/json" or content_type.endswith("+json")
     return not is_json and any(one["loc"][:1] == ("body",) for one in found)

@@ -56,7 +56,7 @@ async def _renew(
 ) -> str:
     """Under the row's lock: of two tabs that ask at once the second is given the first's token."""
     locked = (
-        select(sessions.c.ws_issued_at, sessions.c.ws_hash, func.clock_timestamp().label("at"))
+        select(sessions.c.ws_issued_at, func.clock_timestamp().label("at"))
         .add_columns((sessions.c.ws_issued_at > func.now() - _RENEW_AFTER).label("is_fresh"))
         .where(sessions.c.id == session_id)
         .with_for_update()
@@ -65,14 +65,15 @@ async def _renew(
     if row.is_fresh:
         return derive(secret, session_id, csrf_secret, row.ws_issued_at)
     token = derive(secret, session_id, csrf_secret, row.at)
+    # One that was dead already does not come back to life.
+    is_alive = sessions.c.ws_issued_at > func.now() - _DEAD_AFTER
     await connection.execute(
         update(sessions)
         .where(sessions.c.id == session_id)
         .values(
             ws_hash=token_hash(token),
             ws_issued_at=row.at,
-            # One that was dead already does not come back to life.
-            ws_prev_hash=case((sessions.c.ws_issued_at > func.now() - _DEAD_AFTER, row.ws_hash)),
+            ws_prev_hash=case((is_alive, sessions.c.ws_hash)),
         )
     )
     return token

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.resources import Resources
@@ -20,6 +21,7 @@ from api.webhooks.store import Earlier, Locked
 from api.webhooks.turns import WAIT_S
 from shared.contracts.signals import SignalAccepted
 from shared.db import outbox
+from shared.db.failures import DatabaseAway
 from shared.db.uow import unit_of_work
 from shared.domain.dedupe import Evidence, evidence_of
 from shared.domain.errors import AlertRefused
@@ -53,6 +55,13 @@ class _Owned:
     received_at: datetime
 
 
+class _DeadConnectionError(DatabaseAway):
+    """The first statement found the connection gone."""
+
+    def __init__(self) -> None:
+        super().__init__("db.unreachable", "The database is away.")
+
+
 class Webhooks:
     """Takes deliveries. Keeps nothing that another process, or the next one, would miss."""
 
@@ -72,19 +81,32 @@ class Webhooks:
         told = None
         while told is None:
             may_wait = self._clock.monotonic() < give_up_s
-            async with unit_of_work(self._resources.engine) as connection:
-                told = await self._in_transaction(connection, delivery, may_wait=may_wait)
+            try:
+                told = await self._once(delivery, may_wait=may_wait)
+            except _DeadConnectionError:
+                # Of the pool, since a restart of PostgreSQL. Nothing was done on it yet.
+                told = await self._once(delivery, may_wait=may_wait)
             if told is None:
                 await self._clock.sleep(_POLL_S)
         if told.envelope is not None:
             self._resources.bell.offer([told.envelope])
         return told
 
+    async def _once(self, delivery: Delivery, *, may_wait: bool) -> Told | None:
+        """One transaction; None when the fate of an earlier delivery is still open."""
+        async with unit_of_work(self._resources.engine) as connection:
+            return await self._in_transaction(connection, delivery, may_wait=may_wait)
+
     async def _in_transaction(
         self, connection: AsyncConnection, delivery: Delivery, *, may_wait: bool
     ) -> Told | None:
         waited_s = self._clock.monotonic() - delivery.arrived_s
-        opened = await store.open_for(connection, key_hash(delivery.key), waited_s)
+        try:
+            opened = await store.open_for(connection, key_hash(delivery.key), waited_s)
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise _DeadConnectionError from error
+            raise
         if opened.strategy_id is None or opened.user_id is None:
             return await self._unknown(connection, delivery, opened.received_at)
         owned = _Owned(delivery, opened.strategy_id, opened.user_id, opened.received_at)
