@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from shared.brokers.tradovate import limits
 from shared.brokers.tradovate.adapter import TradovateBroker
@@ -164,6 +166,43 @@ async def test_a_name_that_is_not_in_the_snapshot_is_fetched_before_synced(venue
         await facts.synced()
         assert any(isinstance(fact, FillFact) for fact in facts.seen)
     assert venue.asked["contract/items"] == [{"ids": str(rows.CONTRACT)}]
+
+
+async def test_a_snapshot_of_five_megabytes_is_taken(venue: Venue) -> None:
+    venue.snapshot = [full_snapshot() | {"userPlugins": [{"padding": "x" * 5_000_000}]}]
+    async with held(venue) as (_, facts):
+        await facts.synced()
+        assert len(facts.seen) == 6
+
+
+async def test_a_redirect_is_not_followed(venue: Venue) -> None:
+    """A token is shown to the address it belongs to, or to nobody."""
+    elsewhere = Venue()
+
+    def redirect(connection: ServerConnection, _: Request) -> Response:
+        response = connection.respond(302, "")
+        response.headers["Location"] = elsewhere.urls.socket
+        return response
+
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(running(elsewhere))
+        server = await stack.enter_async_context(
+            serve(venue.serve_line, "127.0.0.1", 0, process_request=redirect)
+        )
+        venue.port = next(iter(server.sockets)).getsockname()[1]
+        _, facts = await stack.enter_async_context(held(venue))
+        await facts.until(lambda seen: FeedLost("broker.socket_failed") in seen)
+    assert elsewhere.lines == []
+
+
+async def test_a_proxy_in_the_environment_is_not_used(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "ws_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.delenv("no_proxy", raising=False)
+    async with held(venue) as (_, facts):
+        await facts.synced()
 
 
 async def test_a_new_contract_is_named_while_streaming(venue: Venue) -> None:
