@@ -91,6 +91,27 @@ _OVERDUE: Final = text("""
     ORDER BY i.account_id
     FOR UPDATE OF i SKIP LOCKED
 """)
+# An exit is never held up by an entry that cannot go: what its owner asked for before "be flat"
+# and could not be sent (something of the root is UNKNOWN, the account is quarantined) is over.
+_SUPERSEDED: Final = text("""
+    SELECT i.id, i.account_id FROM intents i
+    JOIN accounts a ON a.id = i.account_id
+    LEFT JOIN risk_state r ON r.account_id = i.account_id
+    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND i.ended_at IS NULL
+      AND i.state = 'PENDING' AND i.role = 'entry'
+      AND EXISTS (
+        SELECT 1 FROM intents x WHERE x.account_id = i.account_id AND x.ended_at IS NULL
+          AND x.strategy_id = i.strategy_id AND x.root = i.root AND x.role = 'exit'
+          AND x.state = 'PENDING' AND x.account_seq > i.account_seq)
+      AND (r.quarantined_at IS NOT NULL OR EXISTS (
+        SELECT 1 FROM intents u WHERE u.account_id = i.account_id AND u.ended_at IS NULL
+          AND u.root = i.root AND u.state = 'UNKNOWN'))
+    ORDER BY i.account_id
+    FOR UPDATE OF i SKIP LOCKED
+""")
+_OVER: Final = End(
+    IntentState.SKIPPED, "entry.superseded", "A later signal closed the strategy before it went."
+)
 
 
 async def claim(
@@ -102,16 +123,13 @@ async def claim(
         "now": now,
     }
     rows = list(await connection.execute(_TURN, parameters))
-    overdue = list(
-        await connection.execute(_OVERDUE, {"connections": parameters["connections"], "now": now})
-    )
-    if not rows and not overdue:
+    endings = await _hopeless(connection, parameters["connections"], now)
+    if not rows and not endings:
         return Claims((), (), ())
     legs = await _legs(connection, [row.id for row in rows])
     working = await _working(connection, [row.id for row in rows if row.role == "exit"])
     sends: list[tuple[Any, Send]] = []
     cancels: list[Cancel] = []
-    endings = {IntentId(row.id): (AccountId(row.account_id), stale()) for row in overdue}
     for row in rows:
         verdict = judge(_candidate(row, legs.get(row.id, ()), working.get(row.id, ())))
         if isinstance(verdict, Send):
@@ -125,6 +143,19 @@ async def claim(
     events = await _end(connection, endings, now)
     claimed = tuple(_claimed(row, send) for row, send in sends)
     return Claims(claimed, tuple(cancels), tuple(events))
+
+
+async def _hopeless(
+    connection: AsyncConnection, connections: Any, now: datetime
+) -> dict[IntentId, tuple[AccountId, End]]:
+    """Pending entries that will never go, and why."""
+    out: dict[IntentId, tuple[AccountId, End]] = {}
+    parameters = {"connections": connections}
+    for row in await connection.execute(_SUPERSEDED, parameters):
+        out[IntentId(row.id)] = (AccountId(row.account_id), _OVER)
+    for row in await connection.execute(_OVERDUE, {**parameters, "now": now}):
+        out[IntentId(row.id)] = (AccountId(row.account_id), stale())
+    return out
 
 
 async def _end(

@@ -66,6 +66,25 @@ _NAKED: Final = text("""
           AND o.role IN ('stop_loss', 'exit'))
     ORDER BY p.account_id, p.strategy_id, p.contract, e.account_seq DESC
 """)
+# The last word of the strategy was "be flat", it was carried out, and still something is held: an
+# UNKNOWN entry turned up late, or a leg filled while it was being cancelled.
+_OVERTAKEN: Final = text("""
+    SELECT p.account_id, p.strategy_id, p.contract, x.id AS entry_id
+    FROM positions p
+    JOIN accounts a ON a.id = p.account_id
+    JOIN LATERAL (
+      SELECT i.id, i.role, i.state, i.ended_at FROM intents i
+      WHERE i.account_id = p.account_id AND i.strategy_id = p.strategy_id
+        AND i.contract = p.contract AND i.parent_id IS NULL
+        AND (i.role = 'exit' OR i.ended_at IS NULL AND i.state = 'PENDING'
+             OR i.filled_qty > 0 OR i.state IN ('SENDING', 'ACCEPTED', 'WORKING'))
+      ORDER BY i.account_seq DESC LIMIT 1
+    ) x ON x.role = 'exit' AND x.ended_at IS NOT NULL
+      AND x.ended_at < clock_timestamp() - make_interval(
+        secs => CASE WHEN x.state IN ('FILLED', 'SKIPPED') THEN 0.5 ELSE :older_than_s END)
+    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND p.net_qty <> 0
+      AND p.strategy_id <> 0
+""")
 _ATTEMPTS: Final = text("""
     SELECT coalesce(max(attempt), 0) FROM intents
     WHERE cause = :cause AND cause_id = :cause_id AND account_id = :account AND leg = :leg
@@ -118,9 +137,12 @@ async def move_leg(connection: AsyncConnection, leg: LegOffset) -> None:
 async def naked(
     connection: AsyncConnection, connections: list[int], older_than_s: float
 ) -> list[Naked]:
-    rows = await connection.execute(
-        _NAKED, {"connections": connections, "older_than_s": older_than_s}
-    )
+    parameters = {"connections": connections, "older_than_s": older_than_s}
+    rows = {
+        (row.account_id, row.strategy_id, row.contract): row
+        for query in (_NAKED, _OVERTAKEN)
+        for row in await connection.execute(query, parameters)
+    }
     return [
         Naked(
             AccountId(row.account_id),
@@ -128,7 +150,7 @@ async def naked(
             row.contract,
             IntentId(row.entry_id),
         )
-        for row in rows
+        for row in rows.values()
     ]
 
 
