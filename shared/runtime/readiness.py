@@ -37,7 +37,7 @@ class Readiness:
         self._checks[name] = (measure, at_most)
 
     async def verdicts(self) -> dict[str, Verdict]:
-        """Every check by name, at most a second old."""
+        """Every check by name; a good answer may be a second old, a bad one is asked again."""
         async with self._asking:
             now_s = self._clock.monotonic()
             if self._asked_at_s is None or now_s - self._asked_at_s >= _CACHE_S:
@@ -45,7 +45,8 @@ class Readiness:
                     *(self._ask(measure, limit) for measure, limit in self._checks.values())
                 )
                 self._verdicts = dict(zip(self._checks, results, strict=True))
-                self._asked_at_s = now_s
+                is_good = all(verdict.is_ok for verdict in results)
+                self._asked_at_s = now_s if is_good else None
         return self._verdicts
 
     async def is_ready(self) -> bool:
