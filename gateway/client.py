@@ -79,10 +79,6 @@ class Client:
         self._replies.append(frame)
         self._wake.set()
 
-    def wake(self) -> None:
-        """A snapshot may have become available."""
-        self._wake.set()
-
     async def next(self, snapshot: Callable[[], bytes | None]) -> bytes:
         """The next frame to send. `snapshot` makes a fresh one, None while there is none yet."""
         while True:
