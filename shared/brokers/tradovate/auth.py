@@ -12,6 +12,7 @@ Sources: Tradovate partner OpenAPI (accesstokenrequest, renewaccesstoken), "Rate
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, NoReturn, Protocol
 
@@ -202,6 +203,12 @@ class Auth:
         raise CredentialsExpired(code, message)
 
     async def _adopt(self, token: Token) -> Token:
+        if self._left_s(token) <= 0:
+            # Our clock and the broker's disagree. Believing ours would mean to sign in for ever,
+            # each time ending the session before.
+            log.error("broker_clock_disagrees", expires_at=token.expires_at.isoformat())
+            life = timedelta(seconds=limits.SKEWED_LIFE_S)
+            token = replace(token, expires_at=self._clock.now() + life)
         self._token = token
         self._life_s = self._left_s(token)
         try:

@@ -46,6 +46,7 @@ CAPTCHA_REST_S: Final = HOUR_S
 RATE_LIMITED_REST_S: Final = 30.0
 RENEW_AT_LIFE_SHARE: Final = 0.85
 ASSUMED_LIFE_S: Final = 80 * 60.0
+SKEWED_LIFE_S: Final = 600.0  # of a token that is new and, by our clock, over
 RENEW_RETRY_S: Final = 15.0
 RENEW_ON_REFUSAL_PAUSE_S: Final = HOUR_S / 15
 

@@ -289,6 +289,17 @@ async def test_a_long_penalty_is_not_waited_for() -> None:
     assert door.clock.slept_s == []
 
 
+async def test_a_broker_whose_clock_is_behind_is_not_signed_in_to_for_ever() -> None:
+    door = Door()
+    answer = door.good()
+    door.login = [answer]
+    door.clock.advance(2 * LIFE_S)
+    auth = door.auth()
+    assert (await auth.token()).access == "access-1"
+    assert (await auth.token()).access == "access-1"
+    assert door.count("accesstokenrequest") == 1
+
+
 async def test_a_token_that_cannot_be_stored_is_used_all_the_same() -> None:
     class Broken(MemoryTokens):
         async def save(self, token: Token) -> None:
