@@ -7,15 +7,24 @@ from typing import Final
 from fastapi import FastAPI
 
 from api import access, errors
+from api.accounts import endpoints as accounts
 from api.auth import endpoints as auth
 from api.edge import Edge
 from api.resources import Resources
+from api.strategies import endpoints as strategies
 from api.system import endpoints as system
+from api.trades import endpoints as trades
 from api.webhooks import endpoints as webhooks
-from api.webhooks.service import Webhooks
 
 # A REST resource is a folder with `endpoints.py`, and one line here.
-ROUTERS: Final = (*system.ROUTERS, *auth.ROUTERS, *webhooks.ROUTERS)
+ROUTERS: Final = (
+    *system.ROUTERS,
+    *auth.ROUTERS,
+    *webhooks.ROUTERS,
+    *strategies.ROUTERS,
+    *accounts.ROUTERS,
+    *trades.ROUTERS,
+)
 
 
 def create_app(resources: Resources) -> FastAPI:
@@ -29,7 +38,7 @@ def create_app(resources: Resources) -> FastAPI:
         redoc_url=None,
     )
     app.state.resources = resources
-    app.state.door = webhooks.Door(Webhooks(resources))
+    app.state.door = webhooks.Door(resources)
     app.add_middleware(
         Edge,
         settings=resources.settings,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
@@ -16,12 +17,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from api.access import WEBHOOK, Router
-from api.deps import Resources
+from api.deps import Clock
+from api.resources import Resources
 from api.webhooks import store
 from api.webhooks.delivery import READ_BYTES_MAX, Delivery, Told, secret_in
+from api.webhooks.groups import Groups
 from api.webhooks.service import Webhooks
 from api.webhooks.turns import Turn, Turns
-from shared.db.failures import DatabaseAway, sqlstate
+from shared.db.failures import DatabaseAway, is_contention, is_outage, sqlstate
 from shared.domain.errors import Unavailable
 from shared.domain.signal import MAX_BODY_BYTES
 from shared.runtime.logging import get_logger
@@ -29,6 +32,7 @@ from shared.runtime.logging import get_logger
 _log = get_logger(__name__)
 
 HANDLER_S: Final = 2.0
+_POLL_S: Final = 0.05
 _QUERY_CANCELED: Final = "57014"  # the statement took longer than it may
 
 webhook = Router(WEBHOOK, tags=["webhook"], max_body_size=None)
@@ -45,11 +49,16 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 class Door:
     """What the endpoints share: one for an application."""
 
-    def __init__(self, webhooks: Webhooks) -> None:
-        self.webhooks = webhooks
+    def __init__(self, resources: Resources) -> None:
+        self.webhooks = Webhooks(resources)
         self.turns = Turns()
-        # Late work that is being cancelled; held here so that it is not collected half-way.
-        self.late: set[asyncio.Task[Told]] = set()
+        self.taken = Groups(self.webhooks.take, _is_late, HANDLER_S)
+        self._engine = resources.engine
+        self.noted = Groups(self._note, _is_late, HANDLER_S)
+
+    async def _note(self, answered: Sequence[store.Answered]) -> Sequence[None]:
+        await store.note_answers(self._engine, answered)
+        return [None] * len(answered)
 
 
 def _door(request: Request) -> Door:
@@ -61,19 +70,19 @@ _Door = Annotated[Door, Depends(_door)]
 
 
 @webhook.post("/webhook/{key}", status_code=202, responses=_RESPONSES)
-async def keyed(request: Request, key: str, door: _Door, resources: Resources) -> Response:
+async def keyed(request: Request, key: str, door: _Door, clock: Clock) -> Response:
     """An alert for the strategy of this key, whatever its content type says."""
-    return await _receive(request, key, door, resources)
+    return await _receive(request, key, door, clock)
 
 
 @webhook.post("/webhook", status_code=202, responses=_RESPONSES)
-async def generic(request: Request, door: _Door, resources: Resources) -> Response:
+async def generic(request: Request, door: _Door, clock: Clock) -> Response:
     """An alert that carries its strategy's webhook key itself, in a field `secret` or `key`."""
-    return await _receive(request, None, door, resources)
+    return await _receive(request, None, door, clock)
 
 
-async def _receive(request: Request, key: str | None, door: Door, resources: Resources) -> Response:
-    arrived_s = resources.clock.monotonic()
+async def _receive(request: Request, key: str | None, door: Door, clock: Clock) -> Response:
+    arrived_s = clock.monotonic()
     try:
         async with asyncio.timeout(HANDLER_S):
             delivery = await _read(request, key, arrived_s)
@@ -83,14 +92,29 @@ async def _receive(request: Request, key: str | None, door: Door, resources: Res
     except ClientDisconnect:
         return Response(status_code=400)  # nobody is there to read it
     try:
-        left_s = HANDLER_S - (resources.clock.monotonic() - arrived_s)
-        told = await _bounded(door, delivery, left_s)
-    except BaseException:
+        left_s = HANDLER_S - (clock.monotonic() - arrived_s)
+        async with asyncio.timeout(left_s):
+            told = await _take(door, delivery, clock)
+    except BaseException as error:
         turn.end()
+        if _is_late(error):
+            raise _late() from error
         raise
     if told.signal_id is not None:
         request.scope["state"]["correlation_id"] = str(told.signal_id)
-    return Receipt(request, told, turn, resources)
+    return Receipt(request, told, turn, door)
+
+
+async def _take(door: Door, delivery: Delivery, clock: Clock) -> Told:
+    """Together with what else waits for this strategy.
+
+    If time runs out just as it commits, the resend is recognised.
+    """
+    while True:
+        told = await door.taken.do(delivery.key, delivery)
+        if told is not None:
+            return told
+        await clock.sleep(_POLL_S)
 
 
 async def _read(request: Request, key: str | None, arrived_s: float) -> Delivery:
@@ -114,38 +138,12 @@ async def _read(request: Request, key: str | None, arrived_s: float) -> Delivery
     )
 
 
-async def _bounded(door: Door, delivery: Delivery, left_s: float) -> Told:
-    """The verdict, or `Unavailable` when time is up.
-
-    The work is then cancelled but not waited for: cleaning up behind a silent database takes
-    longer than the sender waits. If it had just committed, the resend is recognised.
-    """
-    task = asyncio.create_task(door.webhooks.take(delivery))
-    try:
-        done, _ = await asyncio.wait({task}, timeout=max(left_s, 0))
-    except asyncio.CancelledError:
-        task.cancel()
-        raise
-    if not done:
-        door.late.add(task)
-        task.add_done_callback(door.late.discard)
-        task.add_done_callback(_read_result)
-        task.cancel()
-        raise _late()
-    try:
-        return task.result()
-    except (DatabaseAway, TimeoutError) as error:
-        raise _late() from error
-    except DBAPIError as error:
-        if sqlstate(error) == _QUERY_CANCELED:
-            raise _late() from error
-        raise
-
-
-def _read_result(task: asyncio.Task[Told]) -> None:
-    """The answer was given without it; only say that it ended badly."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.info("late_delivery_failed", error=type(error).__name__)
+def _is_late(error: BaseException) -> bool:
+    """The database did not manage in time, whatever the alert says."""
+    if isinstance(error, DBAPIError):
+        is_slow = sqlstate(error) == _QUERY_CANCELED
+        return is_slow or is_outage(error) or is_contention(error)
+    return isinstance(error, (TimeoutError, DatabaseAway))
 
 
 def _late() -> Unavailable:
@@ -159,7 +157,7 @@ class Receipt(JSONResponse):
     an equal delivery soon afterwards is then an alert of its own, and otherwise a resend.
     """
 
-    def __init__(self, request: Request, told: Told, turn: Turn, resources: Resources) -> None:
+    def __init__(self, request: Request, told: Told, turn: Turn, door: Door) -> None:
         body = told.body
         if told.signal_id is None:
             body = body | {"correlation_id": request.scope["state"]["correlation_id"]}
@@ -167,7 +165,7 @@ class Receipt(JSONResponse):
         self._request = request
         self._told = told
         self._turn = turn
-        self._engine = resources.engine
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -184,7 +182,8 @@ class Receipt(JSONResponse):
         told = self._told
         if told.alert_id is None or told.user_id is None:
             return
+        answered = store.Answered(told.user_id, told.alert_id, told.status)
         try:
-            await store.note_answer(self._engine, told.user_id, told.alert_id, told.status)
+            await self._door.noted.do(told.user_id, answered)
         except (DatabaseAway, DBAPIError, TimeoutError) as error:
             _log.warning("answer_not_noted", alert_id=told.alert_id, error=type(error).__name__)

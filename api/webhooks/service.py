@@ -6,8 +6,9 @@ commit. Only then is anybody told anything.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError
@@ -17,8 +18,9 @@ from api.resources import Resources
 from api.webhooks import store
 from api.webhooks.delivery import KEPT_BYTES_MAX, Delivery, Told, without_secrets
 from api.webhooks.limits import Buckets
-from api.webhooks.store import Earlier, Locked
+from api.webhooks.store import Earlier, Locked, Opened, Stored
 from api.webhooks.turns import WAIT_S
+from shared.contracts.envelope import Envelope
 from shared.contracts.signals import SignalAccepted
 from shared.db import outbox
 from shared.db.failures import DatabaseAway
@@ -33,7 +35,6 @@ from shared.domain.symbols import read_symbol
 from shared.domain.webhook_key import key_hash
 from shared.runtime.metrics import counter
 
-_POLL_S: Final = 0.05
 # Deliveries to unknown keys that are stored, for one address; above, they are only counted.
 _UNKNOWN_KEPT_PER_S: Final = 1 / 60
 _UNKNOWN_KEPT_BURST: Final = 20
@@ -72,58 +73,62 @@ class Webhooks:
         self._rate = Buckets(settings.webhook_rate_per_s, settings.webhook_burst, self._clock)
         self._strangers = Buckets(_UNKNOWN_KEPT_PER_S, _UNKNOWN_KEPT_BURST, self._clock)
 
-    async def take(self, delivery: Delivery) -> Told:
-        """What to answer, after the commit. Raises what the database raises; then nothing stands.
+    async def take(self, deliveries: Sequence[Delivery]) -> list[Told | None]:
+        """What to answer to deliveries of one key, after the commit; None: ask again soon.
 
-        (Or, when the connection broke at the commit itself, it may stand: the resend finds it.)
+        Raises what the database raises; then nothing stands. (Or, when the connection broke at
+        the commit itself, it may stand: the resend finds it.)
         """
-        give_up_s = delivery.arrived_s + WAIT_S
-        told = None
-        while told is None:
-            may_wait = self._clock.monotonic() < give_up_s
-            try:
-                told = await self._once(delivery, may_wait=may_wait)
-            except _DeadConnectionError:
-                # Of the pool, since a restart of PostgreSQL. Nothing was done on it yet.
-                told = await self._once(delivery, may_wait=may_wait)
-            if told is None:
-                await self._clock.sleep(_POLL_S)
-        if told.envelope is not None:
-            self._resources.bell.offer([told.envelope])
-        return told
+        try:
+            found = await self._once(deliveries)
+        except _DeadConnectionError:
+            # Of the pool, since a restart of PostgreSQL. Nothing was done on it yet.
+            found = await self._once(deliveries)
+        self._resources.bell.offer(
+            [told.envelope for told in found if told is not None and told.envelope is not None]
+        )
+        return found
 
-    async def _once(self, delivery: Delivery, *, may_wait: bool) -> Told | None:
-        """One transaction; None when the fate of an earlier delivery is still open."""
+    async def _once(self, deliveries: Sequence[Delivery]) -> list[Told | None]:
+        """One transaction. All deliveries carry the same key."""
         async with unit_of_work(self._resources.engine) as connection:
-            return await self._in_transaction(connection, delivery, may_wait=may_wait)
+            opened = await _open(connection, deliveries[0].key)
+            locked = await _lock(connection, opened)
+            found: list[Told | None] = []
+            for delivery in deliveries:
+                owned = self._owned(delivery, opened)
+                if owned is None or locked is None:
+                    found.append(await self._unknown(connection, delivery, opened.now))
+                else:
+                    found.append(await self._owned_delivery(connection, owned, locked))
+            envelopes = [told.envelope for told in found if told and told.envelope]
+            if envelopes:
+                await outbox.add_many(connection, envelopes)
+            return found
 
-    async def _in_transaction(
-        self, connection: AsyncConnection, delivery: Delivery, *, may_wait: bool
-    ) -> Told | None:
-        waited_s = self._clock.monotonic() - delivery.arrived_s
-        try:
-            opened = await store.open_for(connection, key_hash(delivery.key), waited_s)
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise _DeadConnectionError from error
-            raise
+    def _owned(self, delivery: Delivery, opened: Opened) -> _Owned | None:
         if opened.strategy_id is None or opened.user_id is None:
-            return await self._unknown(connection, delivery, opened.received_at)
-        owned = _Owned(delivery, opened.strategy_id, opened.user_id, opened.received_at)
+            return None
+        # The moment of arrival, by the database's clock: ours may be wrong by minutes.
+        waited_s = self._clock.monotonic() - delivery.arrived_s
+        received_at = opened.now - timedelta(seconds=waited_s)
+        return _Owned(delivery, opened.strategy_id, opened.user_id, received_at)
+
+    async def _owned_delivery(
+        self, connection: AsyncConnection, owned: _Owned, locked: Locked
+    ) -> Told | None:
         try:
-            alert = _read(delivery, owned.received_at)
+            alert = _read(owned.delivery, owned.received_at)
         except AlertRefused as error:
             return await _refused(connection, owned, error)
-        return await self._signal(connection, owned, alert, may_wait=may_wait)
+        return await self._signal(connection, owned, alert, locked)
 
     async def _signal(
-        self, connection: AsyncConnection, owned: _Owned, alert: ReadAlert, *, may_wait: bool
+        self, connection: AsyncConnection, owned: _Owned, alert: ReadAlert, locked: Locked
     ) -> Told | None:
-        locked = await store.lock(connection, owned.strategy_id)
-        if locked is None:
-            return await self._unknown(connection, owned.delivery, owned.received_at)
         evidence = evidence_of(owned.delivery.body, alert.fields, owned.received_at)
         earlier = await _earlier(connection, owned, evidence)
+        may_wait = self._clock.monotonic() < owned.delivery.arrived_s + WAIT_S
         if earlier is not None and earlier.is_open and may_wait:
             return None
         if earlier is not None and earlier.is_in_window:
@@ -149,6 +154,20 @@ class Webhooks:
             row["body"] = row["body"][:KEPT_BYTES_MAX]
             await store.insert_ownerless(connection, row)
         return Told(404, {"code": UNKNOWN, "message": "There is no such webhook."})
+
+
+async def _open(connection: AsyncConnection, key: str) -> Opened:
+    """The first statement of the transaction."""
+    try:
+        return await store.open_for(connection, key_hash(key))
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise _DeadConnectionError from error
+        raise
+
+
+async def _lock(connection: AsyncConnection, opened: Opened) -> Locked | None:
+    return None if opened.strategy_id is None else await store.lock(connection, opened.strategy_id)
 
 
 def _read(delivery: Delivery, received_at: datetime) -> ReadAlert:
@@ -189,26 +208,24 @@ async def _accept(
         "received_at": owned.received_at,
     }
     stored = await store.insert_signal(connection, signal, _owned_row(owned, status, code))
-    envelope = None
-    if code is None:
-        body = SignalAccepted(
-            signal_id=stored.signal_id, strategy_id=owned.strategy_id, seq=stored.seq
-        )
-        added = await outbox.add(
-            connection,
-            body,
-            event_id=event_id(body.type, str(stored.signal_id)),
-            correlation_id=str(stored.signal_id),
-            user_id=owned.user_id,
-            aggregate=f"signal:{stored.signal_id}",
-            occurred_at=owned.received_at,
-        )
-        envelope = added.envelope
+    envelope = None if code is not None else _event(owned, stored)
     _alerts.labels(status).inc()
     answer: dict[str, Any] = {"signal_id": stored.signal_id, "status": status}
     if code is not None:
         answer["code"] = code
     return Told(202, answer, stored.alert_id, owned.user_id, stored.signal_id, envelope)
+
+
+def _event(owned: _Owned, stored: Stored) -> Envelope:
+    body = SignalAccepted(signal_id=stored.signal_id, strategy_id=owned.strategy_id, seq=stored.seq)
+    return outbox.envelope_of(
+        body,
+        event_id=event_id(body.type, str(stored.signal_id)),
+        correlation_id=str(stored.signal_id),
+        user_id=owned.user_id,
+        aggregate=f"signal:{stored.signal_id}",
+        occurred_at=owned.received_at,
+    )
 
 
 async def _duplicate(connection: AsyncConnection, owned: _Owned, first: SignalId) -> Told:

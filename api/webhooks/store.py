@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import cast, func, insert, literal, select, text, update
+from sqlalchemy import Select, Table, bindparam, cast, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.db.tables.signals import alerts, signals
@@ -18,10 +19,9 @@ from shared.domain.ids import AlertId, SignalId, StrategyId, UserId
 # A delivery this young and not known to be answered may still be being answered.
 FATE_OPEN: Final = timedelta(seconds=2)
 
-# Whose key it is, the moment of arrival by the database's clock (ours may be wrong by minutes),
-# and from here on that user's rows and no others.
+# Whose key it is, and from here on that user's rows and no others.
 _OPEN: Final = text(
-    "SELECT clock_timestamp() - make_interval(secs => :waited_s) AS received_at,"
+    "SELECT clock_timestamp() AS now,"
     " found.strategy_id, found.user_id,"
     " set_config('app.user_id', coalesce(found.user_id::text, ''), true),"
     # A second for any one statement: the sender waits three for all of them.
@@ -34,7 +34,7 @@ _OPEN: Final = text(
 class Opened:
     """`strategy_id` and `user_id` are None for a key that never existed."""
 
-    received_at: datetime
+    now: datetime
     strategy_id: StrategyId | None
     user_id: UserId | None
 
@@ -63,10 +63,10 @@ class Stored:
     seq: int
 
 
-async def open_for(connection: AsyncConnection, key_hash: bytes, waited_s: float) -> Opened:
+async def open_for(connection: AsyncConnection, key_hash: bytes) -> Opened:
     """First statement of the transaction."""
-    row = (await connection.execute(_OPEN, {"hash": key_hash, "waited_s": waited_s})).one()
-    return Opened(row.received_at, row.strategy_id, row.user_id)
+    row = (await connection.execute(_OPEN, {"hash": key_hash})).one()
+    return Opened(row.now, row.strategy_id, row.user_id)
 
 
 async def lock(connection: AsyncConnection, strategy_id: StrategyId) -> Locked | None:
@@ -124,35 +124,57 @@ async def release_key(connection: AsyncConnection, signal_id: SignalId) -> None:
     await connection.execute(statement.values(dedupe_key=None))
 
 
-async def insert_signal(
-    connection: AsyncConnection, signal: dict[str, Any], alert: dict[str, Any]
-) -> Stored:
-    """The next signal of the strategy and the delivery that brought it, in one round trip."""
+def _insert_signal() -> Select[Any]:
+    """Built once: compiling it costs more than running it."""
     bumped = (
         update(strategies)
-        .where(strategies.c.id == signal["strategy_id"])
+        .where(strategies.c.id == _of(signals, "strategy_id"))
         .values(signal_seq=strategies.c.signal_seq + 1)
         .returning(strategies.c.signal_seq)
         .cte("bumped")
     )
-    values = {name: _typed(signals.c[name], value) for name, value in signal.items()}
+    values = [_of(signals, name) for name in _SIGNAL_COLUMNS]
     new_signal = (
         insert(signals)
-        .from_select([*values, "seq"], select(*values.values(), bumped.c.signal_seq))
+        .from_select([*_SIGNAL_COLUMNS, "seq"], select(*values, bumped.c.signal_seq))
         .returning(signals.c.id, signals.c.seq)
         .cte("new_signal")
     )
-    values = {name: _typed(alerts.c[name], value) for name, value in alert.items()}
+    values = [_of(alerts, name) for name in _ALERT_COLUMNS]
     new_alert = (
         insert(alerts)
-        .from_select([*values, "signal_id"], select(*values.values(), new_signal.c.id))
+        .from_select([*_ALERT_COLUMNS, "signal_id"], select(*values, new_signal.c.id))
         .returning(alerts.c.id, alerts.c.signal_id)
         .cte("new_alert")
     )
-    query = select(new_alert.c.id.label("alert_id"), new_signal.c.id, new_signal.c.seq).join(
+    return select(new_alert.c.id.label("alert_id"), new_signal.c.id, new_signal.c.seq).join(
         new_signal, new_signal.c.id == new_alert.c.signal_id
     )
-    row = (await connection.execute(query)).one()
+
+
+def _of(table: Table, name: str) -> Any:
+    """A parameter for this column; in a select list nothing else would give it a type."""
+    kind = table.c[name].type
+    return cast(bindparam(f"{table.name}_{name}", type_=kind), kind)
+
+
+_SIGNAL_COLUMNS: Final = (
+    "user_id", "strategy_id", "dedupe_key", "status", "code", "content", "received_at",
+)  # fmt: skip
+_ALERT_COLUMNS: Final = (
+    "user_id", "strategy_id", "received_at", "address", "content_type", "body", "body_bytes",
+    "body_hash", "verdict", "code",
+)  # fmt: skip
+_INSERT_SIGNAL: Final = _insert_signal()
+
+
+async def insert_signal(
+    connection: AsyncConnection, signal: dict[str, Any], alert: dict[str, Any]
+) -> Stored:
+    """The next signal of the strategy and the delivery that brought it, in one round trip."""
+    values = {f"signals_{name}": value for name, value in signal.items()}
+    values |= {f"alerts_{name}": value for name, value in alert.items()}
+    row = (await connection.execute(_INSERT_SIGNAL, values)).one()
     return Stored(row.alert_id, row.id, row.seq)
 
 
@@ -167,15 +189,22 @@ async def insert_ownerless(connection: AsyncConnection, alert: dict[str, Any]) -
     await connection.execute(insert(alerts).values(**alert).inline())
 
 
-async def note_answer(engine: AsyncEngine, user_id: UserId, alert_id: AlertId, status: int) -> None:
-    """The answer's last byte was handed over and the client was there to take it."""
-    statement = update(alerts).where(alerts.c.id == alert_id)
-    async with unit_of_work(engine, user_id) as connection:
-        await connection.execute(
-            statement.values(answered_status=status, answered_at=func.clock_timestamp())
-        )
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The last byte of an answer was handed over to a client that was there to take it."""
+
+    user_id: UserId
+    alert_id: AlertId
+    status: int
 
 
-def _typed(column: Any, value: object) -> Any:
-    """A bound value in a select list has no column to take its type from."""
-    return cast(literal(value, column.type), column.type)
+async def note_answers(engine: AsyncEngine, answered: Sequence[Answered]) -> None:
+    """For deliveries of one user."""
+    statement = (
+        update(alerts)
+        .where(alerts.c.id == bindparam("alert_id"))
+        .values(answered_status=bindparam("status"), answered_at=func.clock_timestamp())
+    )
+    rows = [{"alert_id": one.alert_id, "status": one.status} for one in answered]
+    async with unit_of_work(engine, answered[0].user_id) as connection:
+        await connection.execute(statement, rows)

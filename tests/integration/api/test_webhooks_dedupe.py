@@ -257,13 +257,13 @@ async def test_an_equal_delivery_waits_for_the_fate_of_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """The first one's answer is on its way while the second arrives at another process."""
-    may_note, note = asyncio.Event(), store.note_answer
+    may_note, note = asyncio.Event(), store.note_answers
 
     async def late(*args: Any) -> None:
         await may_note.wait()
         await note(*args)
 
-    monkeypatch.setattr(store, "note_answer", late)
+    monkeypatch.setattr(store, "note_answers", late)
     first = asyncio.create_task(post(client, strategy, PLAIN))
     await eventually(lambda: has_alerts(town, 1))
     later = asyncio.create_task(post(second, strategy, PLAIN))
