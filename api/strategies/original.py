@@ -1,0 +1,102 @@
+"""Settings that the original's clients know and this product does not offer.
+
+Their neutral values are given out, and taken back in; any other value is refused by name, because
+a setting that is accepted and then has no effect costs its owner money.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from api.wire import invalid
+
+# In lists and in `get-strat` alike.
+IN_LISTS: Final[dict[str, Any]] = {
+    "Days2Expo": 0,
+    "Strike_Offset": 0,
+    "Trim": [],
+    "DirStrat": "",
+    "Alternate_Name": "",
+}
+# In `get-strat`, where numbers are text.
+IN_FULL: Final[dict[str, Any]] = {
+    "Days2Expo": "0",
+    "Strike_Offset": "0",
+    "Trim": [],
+    "DirStrat": "",
+    "Alternate_Name": "",
+    "TradeTrim": "",
+    "Discord_Server": "",
+    "Discord_Channel": "",
+    "AlgoDriven": False,
+    "Private": False,
+    "PremiumFilter": "0",
+    "TimeFilter": {"start1": None, "stop1": None, "start2": None, "stop2": None},
+    "IP_Address": "",
+    "Manual": False,
+    "Lock": False,
+    "Delay_Add": "0",
+    "Maxcons": "0",
+    "UseLimits": False,
+    "Linked_Strat": "",
+    "Inverse": False,
+    "IgnoreAlgoSpecs": False,
+    "Leverage": "1",
+}
+# Beside `sl`, which is the stop loss itself.
+SLTP: Final[dict[str, Any]] = {
+    "avgdn": "0",
+    "avgdnAmnt": "0",
+    "avgdnType": "",
+    "SL_Type": "Fixed",
+    "SL_Units": "Ticks",
+    "Trim_Units": "Contracts",
+}
+# Without trims and averaging down these mean nothing, and nobody but the owner sees a strategy.
+_HARMLESS: Final = frozenset({"Private", "Trim_Units", "avgdnType"})
+
+
+def without_neutral(body: dict[str, Any]) -> dict[str, Any]:
+    """The body without settings that are not offered.
+
+    Raises InvalidInput `settings.not_offered` for one that asks for something.
+    """
+    kept = dict(body)
+    for name, neutral in IN_FULL.items():
+        if name in kept:
+            _require_neutral(name, kept.pop(name), neutral)
+    if "SLTP_Data" in kept:
+        _unpack_sltp(kept, kept.pop("SLTP_Data"))
+    return kept
+
+
+def _unpack_sltp(kept: dict[str, Any], data: Any) -> None:
+    """Its `sl` is the stop loss, unless the body names one itself."""
+    if not isinstance(data, dict):
+        _require_neutral("SLTP_Data", data, None)
+        return
+    for name, value in data.items():
+        if name != "sl":
+            _require_neutral(f"SLTP_Data.{name}", value, SLTP.get(name))
+    if "sl" not in data:
+        return
+    given = next((kept[name] for name in ("stop_loss", "Stoploss") if name in kept), None)
+    if given is None:
+        kept["stop_loss"] = data["sl"]
+        kept.pop("Stoploss", None)
+    elif str(given) != str(data["sl"]):
+        raise invalid("settings.stop", "Two different stop losses are given.", "SLTP_Data.sl")
+
+
+def _require_neutral(name: str, value: Any, neutral: Any) -> None:
+    if name.rpartition(".")[2] in _HARMLESS or str(value) == str(neutral) or _is_empty(value):
+        return
+    raise invalid("settings.not_offered", f"{name} is not offered: leave it empty.", name)
+
+
+def _is_empty(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_is_empty(each) for each in value.values())
+    if isinstance(value, list):
+        return all(_is_empty(each) for each in value)
+    return value in (None, "", 0, "0", False)

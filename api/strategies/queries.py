@@ -1,0 +1,174 @@
+"""Reading strategies, in our form and in the original's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.security.sessions import SignedIn
+from api.settings import ApiSettings
+from api.strategies import links, original
+from api.strategies.schemas import (
+    LogOut,
+    NameOut,
+    NamesOut,
+    StrategyDetail,
+    StrategyFull,
+    StrategyItem,
+    StrategyOut,
+)
+from api.strategies.service import unknown
+from api.wire import as_text, invalid
+from shared.db.tables.accounts import accounts
+from shared.db.tables.records import trades
+from shared.db.tables.signals import signal_decisions
+from shared.db.tables.strategies import strategies, strategy_accounts
+from shared.domain.names import name_key
+from shared.domain.webhook_key import webhook_key
+
+_LOG_ENTRIES: Final = 50
+# A person's list; nobody has had a thousand.
+_STRATEGIES_MAX: Final = 1_000
+
+
+async def list_items(
+    connection: AsyncConnection, user: SignedIn, *, style: str, manual: bool
+) -> list[StrategyItem]:
+    """`style="at"`: those with an account. `manual`: those made for manual trading; none is yet."""
+    if manual:
+        return []
+    where = []
+    if style == "at":
+        linked = select(strategy_accounts.c.account_id)
+        where.append(linked.where(strategy_accounts.c.strategy_id == strategies.c.id).exists())
+    rows = await _rows(connection, *where)
+    found = await links.links_of(connection, [row.id for row in rows])
+    return [StrategyItem(**_item(row, found[row.id], user)) for row in rows]
+
+
+async def list_names(connection: AsyncConnection) -> NamesOut:
+    rows = await _rows(connection)
+    return NamesOut(strategies=[NameOut(name=row.name) for row in rows])
+
+
+async def detail(
+    connection: AsyncConnection, user: SignedIn, settings: ApiSettings, strategy_id: int
+) -> StrategyDetail:
+    """Raises NotFound."""
+    row = await _one(connection, strategies.c.id == strategy_id)
+    found = await links.links_of(connection, [row.id])
+    return StrategyDetail(
+        **_item(row, found[row.id], user),
+        **_webhook(row, settings),
+        log=await _log(connection, row),
+    )
+
+
+async def full(
+    connection: AsyncConnection,
+    user: SignedIn,
+    settings: ApiSettings,
+    strategy_id: int | None,
+    name: str,
+) -> StrategyFull:
+    """By id, or by name. Raises NotFound, and InvalidInput `strategy.which` without either."""
+    if strategy_id is not None:
+        row = await _one(connection, strategies.c.id == strategy_id)
+    elif name:
+        row = await _one(connection, strategies.c.name_key == name_key(name))
+    else:
+        raise invalid("strategy.which", "Say which strategy: id or strat.", "id")
+    found = (await links.links_of(connection, [row.id]))[row.id]
+    profit = select(func.coalesce(func.sum(trades.c.net_usd), Decimal(0)))
+    profit = profit.where(trades.c.strategy_id == row.id)
+    net_usd = (await connection.execute(profit)).scalar_one()
+    texts = _as_texts(row, net_usd)
+    return StrategyFull(**_common(row, found, user), **_webhook(row, settings), **texts)
+
+
+async def _rows(connection: AsyncConnection, *where: ColumnElement[bool]) -> Sequence[Row[Any]]:
+    query = select(strategies).where(strategies.c.deleted_at.is_(None), *where)
+    query = query.order_by(strategies.c.id).limit(_STRATEGIES_MAX)
+    return (await connection.execute(query)).all()
+
+
+async def _one(connection: AsyncConnection, which: ColumnElement[bool]) -> Row[Any]:
+    rows = await _rows(connection, which)
+    if not rows:
+        raise unknown()
+    return rows[0]
+
+
+async def _log(connection: AsyncConnection, strategy: Row[Any]) -> list[LogOut]:
+    query = (
+        select(signal_decisions, accounts.c.name)
+        .outerjoin(accounts, accounts.c.id == signal_decisions.c.account_id)
+        .where(signal_decisions.c.strategy_id == strategy.id)
+        .order_by(signal_decisions.c.id.desc())
+        .limit(_LOG_ENTRIES)
+    )
+    return [
+        LogOut(
+            at=row.decided_at,
+            signal_id=row.signal_id,
+            account_id=row.account_id,
+            account=row.name,
+            disposition=row.disposition,
+            code=row.code,
+            message=row.message,
+            detail=row.detail,
+            ended_at=row.ended_at,
+        )
+        for row in await connection.execute(query)
+    ]
+
+
+def _webhook(row: Row[Any], settings: ApiSettings) -> dict[str, Any]:
+    key = webhook_key(settings.secret, row.id, row.key_version)
+    return {"webhook_key": key, "webhook_url": f"{settings.public_url}/webhook/{key}"}
+
+
+def _common(row: Row[Any], found: Sequence[Row[Any]], user: SignedIn) -> dict[str, Any]:
+    ours = {name: getattr(row, name) for name in StrategyOut.model_fields if name != "accounts"}
+    return ours | {
+        "accounts": [links.link_out(each) for each in found],
+        "Strat_Name": row.name,
+        "Strat_Type": row.strat_type,
+        "TPSL_Units": row.tpsl_units,
+        "SubTicker": row.symbol or "",
+        "SubTimeFrame": row.timeframe or "",
+        "Enabled": row.active,
+        "Owner": user.username,
+        "Accounts": links.original_map(found),
+    }
+
+
+def _item(row: Row[Any], found: Sequence[Row[Any]], user: SignedIn) -> dict[str, Any]:
+    return (
+        _common(row, found, user)
+        | original.IN_LISTS
+        | {
+            "Stoploss": Decimal(0) if row.stop_loss is None else row.stop_loss,
+            "Position_Size": row.position_size,
+            "Position_Add": row.position_add,
+            "TakeProfit": row.take_profit,
+        }
+    )
+
+
+def _as_texts(row: Row[Any], net_usd: Decimal) -> dict[str, Any]:
+    stop = "0" if row.stop_loss is None else as_text(row.stop_loss)
+    return original.IN_FULL | {
+        "Stoploss": stop,
+        "Position_Size": str(row.position_size),
+        "Position_Add": str(row.position_add),
+        "TakeProfit": [as_text(each) for each in row.take_profit],
+        "Description": row.description,
+        "SLTP_Data": original.SLTP | {"sl": stop},
+        "Recorder": row.recording_enabled,
+        "Profit": as_text(net_usd),
+    }

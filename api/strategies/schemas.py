@@ -1,0 +1,245 @@
+"""What a strategy is made from, and how it is shown: our names, and the original's beside them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+
+from api.schemas import Answer, Body
+from api.strategies.original import without_neutral
+from api.wire import BIGINT_MAX, DecimalNumber, DecimalText, Line
+from shared.domain.strategy import SizeFrom
+
+_CONTRACTS_MAX: Final = 1_000_000
+_TICKS_MAX: Final = 1_000_000
+_ACCOUNTS_MAX: Final = 200
+_TARGETS_MAX: Final = 50
+
+
+def _no_bool(value: Any) -> Any:
+    """JSON `true` is no quantity, whatever Python thinks."""
+    if isinstance(value, bool):
+        raise ValueError("a number is wanted")  # noqa: TRY004 - pydantic turns it into a field's error
+    return value
+
+
+Id = Annotated[int, Field(ge=1, le=BIGINT_MAX)]
+Name = Annotated[Line, Field(min_length=1, max_length=200)]
+Contracts = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=_CONTRACTS_MAX)]
+Distance = Annotated[Decimal, BeforeValidator(_no_bool), Field(ge=0, le=_TICKS_MAX)]
+Multiplier = Annotated[
+    Decimal, BeforeValidator(_no_bool), Field(ge=0, max_digits=12, decimal_places=4)
+]
+Ticker = Annotated[Line, Field(max_length=64)]
+
+
+class LinkIn(Body):
+    """One account of a strategy; what is None is taken from the account itself."""
+
+    account_id: Id
+    multiplier: Multiplier | None = None
+    max_contracts: Contracts | None = None
+    custom_ticker: Ticker | None = None
+    enabled: bool = True
+
+
+# The original's form: main account id -> account code -> [max contracts, ticker, multiplier].
+LinkMap = dict[str, dict[str, tuple[Contracts | None, Ticker | None, Multiplier | None]]]
+Links = Annotated[list[LinkIn], Field(max_length=_ACCOUNTS_MAX)] | LinkMap
+
+
+class SettingsIn(Body):
+    """Every setting with its default. Zero is a value: a size of 0 does not enter.
+
+    Each may also be sent under the original's name; the original's other settings only with
+    their neutral values.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    strat_type: Line = Field("Futures", max_length=40, validation_alias="Strat_Type")
+    symbol: Ticker | None = Field(None, validation_alias="SubTicker")
+    timeframe: Annotated[Line, Field(max_length=40)] | None = Field(
+        None, validation_alias="SubTimeFrame"
+    )
+    description: str = Field(
+        "", max_length=4_000, pattern=r"^[^\x00]*$", validation_alias="Description"
+    )
+    position_size: Contracts = Field(1, validation_alias="Position_Size")
+    position_add: Contracts = Field(1, validation_alias="Position_Add")
+    size_from: SizeFrom = SizeFrom.SIGNAL
+    take_profit: list[Distance] = Field(
+        default=[], max_length=_TARGETS_MAX, validation_alias="TakeProfit"
+    )
+    stop_loss: Distance | None = Field(None, validation_alias="Stoploss")
+    tpsl_units: Line = Field("Ticks", max_length=40, validation_alias="TPSL_Units")
+    active: bool = Field(default=True, validation_alias="Enabled")
+    recording_enabled: bool = Field(default=True, validation_alias="Recorder")
+    accounts: Links | None = Field(None, validation_alias="Accounts")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_names(cls, body: Any) -> Any:
+        return without_neutral(body) if isinstance(body, dict) else body
+
+
+class CreateIn(SettingsIn):
+    name: Name = Field(validation_alias="Strat_Name")
+
+
+class UpdateIn(SettingsIn):
+    """Changes what is named and nothing else. `accounts`, when named, replaces all of them."""
+
+    id: Id
+    name: Name = Field("", validation_alias="Strat_Name")
+
+
+class SavedOut(Answer):
+    message: str
+    id: int
+    webhook_key: str
+
+
+class LinkOut(Answer):
+    account_id: int
+    connection_id: int
+    name: str
+    multiplier: DecimalText | None
+    max_contracts: int | None
+    custom_ticker: str | None
+    enabled: bool
+
+
+class StrategyOut(Answer):
+    """Our own fields: exact numbers as text."""
+
+    id: int
+    name: str
+    strat_type: str
+    symbol: str | None
+    timeframe: str | None
+    description: str
+    position_size: int
+    position_add: int
+    size_from: SizeFrom
+    take_profit: list[DecimalText]
+    stop_loss: DecimalText | None
+    tpsl_units: str
+    active: bool
+    recording_enabled: bool
+    accounts: list[LinkOut]
+    created_at: datetime
+    updated_at: datetime
+
+
+class _Original(StrategyOut):
+    """What the original shows in lists and in full, in the same form."""
+
+    Strat_Name: str
+    Strat_Type: str
+    Trim: list[DecimalNumber]
+    TPSL_Units: str
+    DirStrat: str
+    SubTicker: str
+    SubTimeFrame: str
+    Enabled: bool
+    Owner: str
+    Accounts: dict[str, dict[str, tuple[int, str, DecimalNumber]]]
+    Alternate_Name: str
+
+
+class StrategyItem(_Original):
+    """The original's eighteen keys, numbers as numbers."""
+
+    Days2Expo: int
+    Strike_Offset: int
+    Stoploss: DecimalNumber
+    Position_Size: int
+    Position_Add: int
+    TakeProfit: list[DecimalNumber]
+
+
+class StrategiesOut(Answer):
+    strategies: list[StrategyItem]
+
+
+class NameOut(Answer):
+    name: str
+
+
+class NamesOut(Answer):
+    strategies: list[NameOut]
+
+
+class TimeFilterOut(Answer):
+    start1: str | None
+    stop1: str | None
+    start2: str | None
+    stop2: str | None
+
+
+class SltpOut(Answer):
+    sl: str
+    avgdn: str
+    avgdnAmnt: str  # noqa: N815 - the original's name
+    avgdnType: str  # noqa: N815 - the original's name
+    SL_Type: str
+    SL_Units: str
+    Trim_Units: str
+
+
+class StrategyFull(_Original):
+    """The original's thirty-nine keys, numbers as text; and the webhook, for its owner."""
+
+    webhook_key: str
+    webhook_url: str
+    Days2Expo: str
+    Strike_Offset: str
+    Stoploss: str
+    Position_Size: str
+    Position_Add: str
+    TakeProfit: list[str]
+    TradeTrim: str
+    Description: str
+    Discord_Server: str
+    Discord_Channel: str
+    AlgoDriven: bool
+    Private: bool
+    PremiumFilter: str
+    TimeFilter: TimeFilterOut
+    IP_Address: str
+    SLTP_Data: SltpOut
+    Recorder: bool
+    Manual: bool
+    Lock: bool
+    Profit: str
+    Delay_Add: str
+    Maxcons: str
+    UseLimits: bool
+    Linked_Strat: str
+    Inverse: bool
+    IgnoreAlgoSpecs: bool
+    Leverage: str
+
+
+class LogOut(Answer):
+    """What was decided on one signal in one account; account 0: no account was linked."""
+
+    at: datetime
+    signal_id: int
+    account_id: int
+    account: str | None
+    disposition: str
+    code: str
+    message: str
+    detail: dict[str, JsonValue]
+    ended_at: datetime | None
+
+
+class StrategyDetail(StrategyItem):
+    webhook_key: str
+    webhook_url: str
+    log: list[LogOut]
