@@ -1,0 +1,58 @@
+"""Reading accounts."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.accounts.schemas import AccountOut
+from shared.db.tables.accounts import account_balances, accounts, broker_connections
+from shared.db.tables.trading import risk_state
+
+_ACCOUNTS_MAX: Final = 1_000
+
+
+async def list_accounts(connection: AsyncConnection) -> list[AccountOut]:
+    query = (
+        select(
+            accounts,
+            broker_connections.c.name.label("connection_name"),
+            broker_connections.c.environment,
+            account_balances.c.cash_usd,
+            account_balances.c.realized_pnl_usd,
+            account_balances.c.trade_date,
+            account_balances.c.as_of,
+            risk_state.c.quarantine_code,
+        )
+        .join(broker_connections, broker_connections.c.id == accounts.c.connection_id)
+        .outerjoin(account_balances, account_balances.c.account_id == accounts.c.id)
+        .outerjoin(risk_state, risk_state.c.account_id == accounts.c.id)
+        .order_by(accounts.c.connection_id, accounts.c.id)
+        .limit(_ACCOUNTS_MAX)
+    )
+    return [_out(row) for row in await connection.execute(query)]
+
+
+def _out(row: Row[Any]) -> AccountOut:
+    return AccountOut(
+        name=row.name,
+        accntID=str(row.broker_account_id),
+        main=str(row.connection_id),
+        maxcons=row.max_contracts,
+        customTicker=row.custom_ticker or "",
+        mult=row.multiplier,
+        enabled=row.enabled,
+        id=row.id,
+        connection_id=row.connection_id,
+        connection_name=row.connection_name,
+        environment=row.environment,
+        netting=row.netting,
+        multiplier=row.multiplier,
+        balance=row.cash_usd,
+        realized_pnl=row.realized_pnl_usd,
+        balance_date=row.trade_date,
+        balance_at=row.as_of,
+        quarantine_code=row.quarantine_code,
+    )

@@ -1,0 +1,195 @@
+"""Reading trades and what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tuple_, union
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.security.sessions import SignedIn
+from api.trades.schemas import Filters, NamedOut, OpenTradeOut, StepOut, TradeOut
+from api.wire import cursor_of, read_cursor
+from shared.db.tables.accounts import accounts, broker_connections
+from shared.db.tables.records import recorded_positions, trades
+from shared.db.tables.strategies import strategies, strategy_accounts
+from shared.db.tables.trading import contracts
+from shared.domain.instruments import PRODUCTS
+from shared.domain.money import EXACT
+from shared.domain.names import name_key
+
+# More than anybody holds open at once.
+_OPEN_MAX: Final = 1_000
+
+
+async def list_trades(
+    connection: AsyncConnection, user: SignedIn, filters: Filters, limit: int, after: str
+) -> tuple[list[TradeOut], str | None]:
+    """Newest exit first, and the cursor behind the last of them.
+
+    Raises InvalidInput `page.cursor`.
+    """
+    if not _is_me(filters, user):
+        return [], None
+    query = (
+        select(
+            trades,
+            strategies.c.name.label("strategy"),
+            strategies.c.timeframe.label("strategy_timeframe"),
+            accounts.c.name.label("account"),
+        )
+        .join(accounts, accounts.c.id == trades.c.account_id)
+        .outerjoin(strategies, strategies.c.id == trades.c.strategy_id)
+        .where(*_where(trades, filters))
+        .order_by(trades.c.exit_at.desc(), trades.c.id.desc())
+        .limit(limit + 1)
+    )
+    begin = read_cursor(after)
+    if begin is not None:
+        query = query.where(tuple_(trades.c.exit_at, trades.c.id) < tuple_(*begin))
+    rows = (await connection.execute(query)).all()
+    shown = rows[:limit]
+    more = cursor_of(shown[-1].exit_at, shown[-1].id) if len(rows) > limit else None
+    return [_trade(row) for row in shown], more
+
+
+async def list_open(
+    connection: AsyncConnection, user: SignedIn, filters: Filters
+) -> list[OpenTradeOut]:
+    """Newest entry first."""
+    if not _is_me(filters, user):
+        return []
+    query = _open_query().where(
+        recorded_positions.c.open_qty != 0, *_where(recorded_positions, filters)
+    )
+    return [_open(row) for row in await connection.execute(query)]
+
+
+async def names_of(connection: AsyncConnection, strategy: str, column: str) -> list[NamedOut]:
+    """The different values of `ticker` or `timeframe` in a strategy's records."""
+    if not strategy:
+        return []
+    both = (trades, recorded_positions)
+    found = union(
+        *(
+            select(table.c[column].label("name")).where(
+                table.c[column].is_not(None), *_where(table, Filters(strategy=strategy))
+            )
+            for table in both
+        )
+    ).subquery()
+    rows = await connection.execute(select(found.c.name).order_by(found.c.name))
+    return [NamedOut(name=row.name) for row in rows]
+
+
+def _is_me(filters: Filters, user: SignedIn) -> bool:
+    """Nobody sees another's trades; asking for them is answered as for somebody without any."""
+    return not filters.user or filters.user.casefold() == user.username.casefold()
+
+
+def _where(table: Any, filters: Filters) -> Iterator[ColumnElement[bool]]:
+    if filters.strategy:
+        named = select(strategies.c.id).where(strategies.c.name_key == name_key(filters.strategy))
+        yield table.c.strategy_id.in_(named)
+    if filters.symbol:
+        symbol = filters.symbol.upper()
+        yield or_(
+            func.upper(table.c.ticker) == symbol,
+            table.c.root == symbol,
+            table.c.contract == symbol,
+        )
+    if filters.timeframe:
+        yield table.c.timeframe == filters.timeframe
+
+
+def _open_query() -> Select[Any]:
+    pair = and_(
+        strategy_accounts.c.strategy_id == recorded_positions.c.strategy_id,
+        strategy_accounts.c.account_id == recorded_positions.c.account_id,
+    )
+    listed = and_(
+        contracts.c.environment == broker_connections.c.environment,
+        contracts.c.name == recorded_positions.c.contract,
+    )
+    return (
+        select(
+            recorded_positions,
+            strategies.c.name.label("strategy"),
+            strategies.c.symbol.label("strategy_symbol"),
+            strategies.c.timeframe.label("strategy_timeframe"),
+            strategies.c.take_profit,
+            accounts.c.name.label("account"),
+            accounts.c.broker_account_id,
+            func.coalesce(strategy_accounts.c.multiplier, accounts.c.multiplier).label("mult"),
+            contracts.c.tick_size,
+            contracts.c.point_value_usd,
+        )
+        .join(accounts, accounts.c.id == recorded_positions.c.account_id)
+        .join(broker_connections, broker_connections.c.id == accounts.c.connection_id)
+        .outerjoin(strategies, strategies.c.id == recorded_positions.c.strategy_id)
+        .outerjoin(strategy_accounts, pair)
+        .outerjoin(contracts, listed)
+        .order_by(recorded_positions.c.entry_at.desc(), recorded_positions.c.id.desc())
+        .limit(_OPEN_MAX)
+    )
+
+
+def _common(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "Strat_Name": row.strategy or "",
+        "Ticker": row.ticker or row.contract,
+        "TimeFrame": row.timeframe or row.strategy_timeframe or "",
+        "Direction": row.side,
+        "Open_Time": row.entry_at,
+        "Open_Price": row.entry_price,
+        "account": row.account,
+        "account_id": row.account_id,
+        "strategy_id": row.strategy_id,
+        "contract": row.contract,
+        "gross": row.gross_usd,
+        "fees": row.fees_usd,
+        "net": row.net_usd,
+    }
+
+
+def _signed(side: str, qty: int) -> int:
+    return qty if side == "BUY" else -qty
+
+
+def _trade(row: Row[Any]) -> TradeOut:
+    return TradeOut(
+        **_common(row),
+        Closed_Time=row.exit_at,
+        Closed_Price=row.exit_price,
+        Position_Size=_signed(row.side, row.qty),
+        Profit=row.net_usd,
+        exit_reason=row.exit_reason,
+    )
+
+
+def _open(row: Row[Any]) -> OpenTradeOut:
+    step, amount = _step(row)
+    targets: Sequence[Decimal] = row.take_profit or ()
+    return OpenTradeOut(
+        **_common(row),
+        Running_Pos=_signed(row.side, row.open_qty),
+        Account=str(row.broker_account_id),
+        Nickname=row.account,
+        StratTicker=row.strategy_symbol or row.ticker or row.root,
+        Stoploss=row.stop_loss_price,
+        TakeProfit=[] if row.take_profit_price is None else [row.take_profit_price],
+        SLTP_Data=StepOut(
+            amnt=amount, mult=row.mult, step=step, TP_inc=list(targets), StratID=row.strategy_id
+        ),
+    )
+
+
+def _step(row: Row[Any]) -> tuple[Decimal, Decimal]:
+    """A price step and its US dollars: the broker's word, before it is heard our own table's."""
+    if row.tick_size is not None:
+        return row.tick_size, EXACT.multiply(row.tick_size, row.point_value_usd)
+    product = PRODUCTS[row.root]
+    return product.tick_size, product.tick_value
