@@ -42,7 +42,7 @@ def parse(arguments: Sequence[str]) -> Options:
     add("--user", type=_text, metavar="NAME", help="sign-in name; kept for later starts")
     add("--password", type=_text, metavar="TEXT", help="sign-in password; kept for later starts")
     add("--prices", type=_file, metavar="FILE", help="CSV of bars for the paper venue to replay")
-    add("--speed", type=_speed, metavar="X", help="how many times faster than real time")
+    add("--speed", type=_speed, metavar="X", help="of prices against real time; 0 holds them still")
     add("--json", action="store_true", help="print one line of JSON when ready")
     add("--check", action="store_true", help="run a sample alert to a closed trade, then stop")
     found = vars(parser.parse_args(arguments))
@@ -73,6 +73,6 @@ def _speed(text: str) -> Decimal:
         speed = Decimal(text)
     except InvalidOperation:
         speed = Decimal("NaN")
-    if not (speed.is_finite() and speed > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    if not (speed.is_finite() and speed >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 up")
     return speed

@@ -43,12 +43,16 @@ def test_every_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_prices_may_stand_still() -> None:
+    assert parse(["--speed", "0"]).speed == 0
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["--api-port", "70000"],
         ["--api-port", "-1"],
-        ["--speed", "0"],
+        ["--speed", "-1"],
         ["--speed", "nan"],
         ["--speed", "fast"],
         ["--prices", "/no/such/file"],
