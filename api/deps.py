@@ -24,7 +24,8 @@ from shared.ports import clock
 __all__ = ["Clock", "CurrentUser", "ReadConn", "Resources", "SignedIn", "WriteConn"]
 
 
-def _resources(request: Request) -> resources.Resources:
+# `async` although nothing is awaited: FastAPI runs plain functions in a thread, for each request.
+async def _resources(request: Request) -> resources.Resources:
     found: resources.Resources = request.app.state.resources
     return found
 
@@ -33,7 +34,7 @@ Resources = Annotated[resources.Resources, Depends(_resources)]
 CurrentUser = Annotated[SignedIn, Depends(require_session)]
 
 
-def _clock(shared: Resources) -> clock.Clock:
+async def _clock(shared: Resources) -> clock.Clock:
     return shared.clock
 
 

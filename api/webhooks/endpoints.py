@@ -61,7 +61,7 @@ class Door:
         return [None] * len(answered)
 
 
-def _door(request: Request) -> Door:
+async def _door(request: Request) -> Door:
     door: Door = request.app.state.door
     return door
 

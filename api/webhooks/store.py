@@ -30,6 +30,18 @@ _OPEN: Final = text(
 )
 
 
+# Built once, like the insert below: building a statement costs more than running it.
+_LOCK: Final = (
+    select(strategies.c.active, strategies.c.name_key)
+    .where(strategies.c.id == bindparam("strategy_id"), strategies.c.deleted_at.is_(None))
+    .with_for_update()
+)
+_FIND_BY_KEY: Final = select(signals.c.id, signals.c.received_at).where(
+    signals.c.strategy_id == bindparam("strategy_id"),
+    signals.c.dedupe_key == bindparam("dedupe_key"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """`strategy_id` and `user_id` are None for a key that never existed."""
@@ -71,10 +83,7 @@ async def open_for(connection: AsyncConnection, key_hash: bytes) -> Opened:
 
 async def lock(connection: AsyncConnection, strategy_id: StrategyId) -> Locked | None:
     """None when it was deleted a moment ago."""
-    query = select(strategies.c.active, strategies.c.name_key).where(
-        strategies.c.id == strategy_id, strategies.c.deleted_at.is_(None)
-    )
-    row = (await connection.execute(query.with_for_update())).first()
+    row = (await connection.execute(_LOCK, {"strategy_id": strategy_id})).first()
     return None if row is None else Locked(row.active, row.name_key)
 
 
@@ -82,10 +91,8 @@ async def find_by_key(
     connection: AsyncConnection, strategy_id: StrategyId, evidence: Evidence, now: datetime
 ) -> Earlier | None:
     """The signal that holds this dedupe key, however old it is."""
-    query = select(signals.c.id, signals.c.received_at).where(
-        signals.c.strategy_id == strategy_id, signals.c.dedupe_key == evidence.key
-    )
-    row = (await connection.execute(query)).first()
+    values = {"strategy_id": strategy_id, "dedupe_key": evidence.key}
+    row = (await connection.execute(_FIND_BY_KEY, values)).first()
     if row is None:
         return None
     return Earlier(row.id, is_in_window=row.received_at > now - evidence.window)
@@ -125,7 +132,7 @@ async def release_key(connection: AsyncConnection, signal_id: SignalId) -> None:
 
 
 def _insert_signal() -> Select[Any]:
-    """Built once: compiling it costs more than running it."""
+    """One statement: count on, insert the signal, insert the alert that names it."""
     bumped = (
         update(strategies)
         .where(strategies.c.id == _of(signals, "strategy_id"))
