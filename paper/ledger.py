@@ -125,6 +125,14 @@ class Cash:
     def amount_usd(self) -> Decimal:
         return to_cents(self.exact_usd)
 
+    @property
+    def realized_cents(self) -> Decimal:
+        return to_cents(self.realized_usd)
+
+    @property
+    def week_realized_cents(self) -> Decimal:
+        return to_cents(self.week_realized_usd)
+
 
 @dataclass(frozen=True, slots=True)
 class Booking:
@@ -263,8 +271,8 @@ def _move(
         kind=kind,
         delta_usd=cash.amount_usd - before,
         amount_usd=cash.amount_usd,
-        realized_usd=to_cents(cash.realized_usd),
-        week_realized_usd=to_cents(cash.week_realized_usd),
+        realized_usd=cash.realized_cents,
+        week_realized_usd=cash.week_realized_cents,
         fill_id=fill_id,
         pair_id=pair_id,
     )

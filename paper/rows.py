@@ -1,0 +1,325 @@
+"""The entities on the wire: complete rows with their documented fields, absent ones left out.
+
+Written from the partner OpenAPI of Tradovate (2026-08) and its older swagger file. Ids are 64-bit,
+prices and money are JSON numbers, timestamps ISO-8601 in UTC with milliseconds. `KINDS` at the
+end is the one place where an entity is added: it gives its endpoints, its place in the snapshot
+of a socket and its events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+USD: Final = 1  # id of the currency
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
+    """Anything that is sent; a field at its default is left out."""
+
+
+class Row(Wire, frozen=True, kw_only=True):
+    id: int
+
+
+class TradeDate(Wire, frozen=True, kw_only=True):
+    year: int
+    month: int
+    day: int
+
+
+class User(Row, frozen=True, kw_only=True):
+    name: str
+    timestamp: str
+    email: str
+    status: str
+    professional: bool
+
+
+class Account(Row, frozen=True, kw_only=True):
+    name: str
+    user_id: int
+    account_type: str
+    clearing_house_id: int
+    risk_category_id: int
+    auto_liq_profile_id: int
+    margin_account_type: str
+    legal_status: str
+    timestamp: str
+    active: bool
+
+
+class CashBalance(Row, frozen=True, kw_only=True):
+    account_id: int
+    timestamp: str
+    trade_date: TradeDate
+    currency_id: int
+    amount: Decimal
+    realized_pnl: Decimal = msgspec.field(name="realizedPnL")
+    week_realized_pnl: Decimal = msgspec.field(name="weekRealizedPnL")
+    amount_sod: Decimal = msgspec.field(name="amountSOD")
+
+
+class CashBalanceLog(Row, frozen=True, kw_only=True):
+    account_id: int
+    timestamp: str
+    trade_date: TradeDate
+    currency_id: int
+    amount: Decimal
+    realized_pnl: Decimal = msgspec.field(name="realizedPnL")
+    week_realized_pnl: Decimal = msgspec.field(name="weekRealizedPnL")
+    cash_change_type: str
+    fill_pair_id: int | None = None
+    fill_id: int | None = None
+    comment: str | None = None
+    delta: Decimal
+
+
+class Position(Row, frozen=True, kw_only=True):
+    account_id: int
+    contract_id: int
+    timestamp: str
+    trade_date: TradeDate
+    net_pos: int
+    net_price: Decimal | None = None
+    bought: int
+    bought_value: Decimal
+    sold: int
+    sold_value: Decimal
+    prev_pos: int
+    prev_price: Decimal | None = None
+
+
+class Order(Row, frozen=True, kw_only=True):
+    account_id: int
+    contract_id: int
+    timestamp: str
+    action: str
+    ord_status: str
+    execution_provider_id: int
+    oco_id: int | None = None
+    parent_id: int | None = None
+    linked_id: int | None = None
+    admin: bool
+
+
+class OrderVersion(Row, frozen=True, kw_only=True):
+    order_id: int
+    order_qty: int
+    order_type: str
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    max_show: int | None = None
+    time_in_force: str
+    expire_time: str | None = None
+    text: str | None = None
+
+
+class Command(Row, frozen=True, kw_only=True):
+    order_id: int
+    timestamp: str
+    cl_ord_id: str | None = None
+    command_type: str
+    command_status: str
+    sender_id: int | None = None
+    user_session_id: int | None = None
+    activation_time: str | None = None
+    custom_tag50: str | None = None
+    is_automated: bool | None = None
+
+
+class CommandReport(Row, frozen=True, kw_only=True):
+    command_id: int
+    timestamp: str
+    command_status: str
+    reject_reason: str | None = None
+    text: str | None = None
+    ord_status: str | None = None
+
+
+class ExecutionReport(Row, frozen=True, kw_only=True):
+    command_id: int
+    name: str
+    account_id: int
+    contract_id: int
+    timestamp: str
+    trade_date: TradeDate
+    order_id: int
+    exec_type: str
+    ord_status: str
+    action: str
+    cum_qty: int
+    avg_px: Decimal | None = None
+    last_qty: int | None = None
+    last_px: Decimal | None = None
+    reject_reason: str | None = None
+    text: str | None = None
+    exchange_order_id: str
+
+
+class Fill(Row, frozen=True, kw_only=True):
+    order_id: int
+    contract_id: int
+    timestamp: str
+    trade_date: TradeDate
+    action: str
+    qty: int
+    price: Decimal
+    active: bool
+    finally_paired: int
+
+
+class FillFee(Row, frozen=True, kw_only=True):
+    """The id is the fill's."""
+
+    clearing_fee: Decimal
+    exchange_fee: Decimal
+    nfa_fee: Decimal
+    brokerage_fee: Decimal
+    ip_fee: Decimal
+    commission: Decimal
+    commission_currency_id: int
+    order_routing_fee: Decimal
+
+
+class FillPair(Row, frozen=True, kw_only=True):
+    position_id: int
+    buy_fill_id: int
+    sell_fill_id: int
+    qty: int
+    buy_price: Decimal
+    sell_price: Decimal
+    active: bool
+
+
+class Currency(Row, frozen=True, kw_only=True):
+    name: str
+    symbol: str
+
+
+class Exchange(Row, frozen=True, kw_only=True):
+    name: str
+
+
+class ContractGroup(Row, frozen=True, kw_only=True):
+    name: str
+
+
+class Product(Row, frozen=True, kw_only=True):
+    name: str
+    currency_id: int
+    product_type: str
+    description: str
+    exchange_id: int
+    contract_group_id: int
+    status: str
+    months: str
+    is_secured: bool
+    value_per_point: Decimal
+    price_format_type: str
+    price_format: int
+    tick_size: Decimal
+    is_micro: bool
+
+
+class ContractMaturity(Row, frozen=True, kw_only=True):
+    product_id: int
+    expiration_month: int
+    expiration_date: str
+    is_front: bool
+
+
+class Contract(Row, frozen=True, kw_only=True):
+    name: str
+    contract_maturity_id: int
+    timestamp: str
+    status: str
+
+
+class Session(Row, frozen=True, kw_only=True):
+    """Never shown: a login. Only digests of its tokens are kept."""
+
+    user_id: int
+    token_digest: str
+    md_token_digest: str
+    expires_at: str
+    ended: bool
+    told_ended: bool = False
+
+
+class Trigger(Row, frozen=True, kw_only=True):
+    """Never shown: the order with this id is a stop that has been hit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One entity: its names, whose id `deps` takes, and which operations it has beside item(s).
+
+    `shared` rows are seen by every login; `hidden` ones by none. `synced` ones stand in the
+    snapshot and are told as events.
+    """
+
+    name: str
+    row: type[Row]
+    master: str | None = None
+    listed: bool = True
+    found: bool = False
+    shared: bool = False
+    hidden: bool = False
+    synced: bool = True
+
+    @property
+    def plural(self) -> str:
+        stem, ends_in_y = self.name.removesuffix("y"), self.name.endswith("y")
+        return f"{stem}ies" if ends_in_y else f"{self.name}s"
+
+
+_ALL: Final = (
+    Kind("user", User, found=True),
+    Kind("account", Account, "user_id", found=True),
+    Kind("cashBalance", CashBalance, "account_id"),
+    Kind("cashBalanceLog", CashBalanceLog, "account_id", listed=False, synced=False),
+    Kind("position", Position, "account_id"),
+    Kind("order", Order, "account_id"),
+    Kind("orderVersion", OrderVersion, "order_id"),
+    Kind("command", Command, "order_id"),
+    Kind("commandReport", CommandReport, "command_id"),
+    Kind("executionReport", ExecutionReport, "command_id"),
+    Kind("fill", Fill, "order_id"),
+    Kind("fillFee", FillFee, "id"),
+    Kind("fillPair", FillPair, "position_id"),
+    Kind("currency", Currency, found=True, shared=True),
+    Kind("exchange", Exchange, found=True, shared=True),
+    Kind("contractGroup", ContractGroup, found=True, shared=True),
+    Kind("product", Product, "exchange_id", found=True, shared=True),
+    Kind("contractMaturity", ContractMaturity, "product_id", listed=False, shared=True),
+    Kind("contract", Contract, "contract_maturity_id", listed=False, found=True, shared=True),
+    Kind("session", Session, hidden=True, synced=False),
+    Kind("trigger", Trigger, hidden=True, synced=False),
+)
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in _ALL})
+KIND_OF: Final[Mapping[type[Row], Kind]] = MappingProxyType({kind.row: kind for kind in _ALL})
+
+
+def stamp(at: datetime) -> str:
+    """A timestamp as the broker writes it: `2026-03-02T16:30:00.123Z`."""
+    at = at.astimezone(UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
+def trade_date_of(day: date) -> TradeDate:
+    return TradeDate(year=day.year, month=day.month, day=day.day)
+
+
+def encode(value: object) -> bytes:
+    """JSON with every Decimal as a number, digit for digit."""
+    return _ENCODER.encode(value)
+
+
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
