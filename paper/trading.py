@@ -1,0 +1,255 @@
+"""The floor: orders come in checked, books match them, scribe and cashier write what happened.
+
+Everything here runs to its end without waiting, so a transaction is one call. Time comes from
+the clock once per call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, assert_never
+
+from paper.book import Book
+from paper.book_values import (
+    DEFAULT_RULES,
+    BookEvent,
+    Ended,
+    Entry,
+    Kind,
+    Released,
+    Resized,
+    Rules,
+    Side,
+    Terms,
+    Tif,
+    Traded,
+    Triggered,
+    Why,
+)
+from paper.cashier import Cashier
+from paper.clock import Clock, session_end
+from paper.market import MEMBERS, Market
+from paper.reference import Reference
+from paper.rows import CashBalance, Fill, Order, OrderVersion, Trigger
+from paper.scribe import FINAL, VENUE, NewOrder, Scribe, Sender
+from paper.store import Store
+from shared.domain.calendar import trade_date
+
+_STATUS: Final = {Why.EXPIRED: "Expired", Why.WRONG_SIDE: "Rejected"}
+
+
+class Trading:
+    """All orders, positions and money of the venue."""
+
+    def __init__(self, store: Store, reference: Reference, market: Market, clock: Clock) -> None:
+        self.rules = DEFAULT_RULES
+        self.cashier = Cashier(store, reference)
+        self.scribe = Scribe(store)
+        self._store = store
+        self._reference = reference
+        self._market = market
+        self._clock = clock
+        self._books: dict[int, Book] = {}
+        self._books_of_root: dict[str, list[Book]] = {}
+        self._day: date = trade_date(clock.now())
+
+    # ---- commands
+
+    def place(self, orders: Sequence[NewOrder]) -> None:
+        """Write and match orders that belong together, a parent before its children."""
+        self._begin()
+        for new in orders:
+            self.scribe.placed(new)
+        for new in orders:
+            self.scribe.accepted(new.id, waiting=new.parent_id is not None)
+        book = self._book(orders[0].contract_id)
+        self._write(book, book.place(*(_entry(new) for new in orders)))
+
+    def refuse(self, orders: Sequence[NewOrder], reason: str, text: str) -> None:
+        """Write orders that the risk check rejects: children with ParentRejected."""
+        self._begin()
+        for new in orders:
+            self.scribe.placed(new)
+        for new in orders:
+            why = reason if new.parent_id is None else "ParentRejected"
+            self.scribe.rejected(new.id, why, text)
+
+    def modify(
+        self, order_id: int, terms: Terms, sender: Sender, text: str | None, max_show: int | None
+    ) -> int:
+        """Replace the version of a live order; returns the command's id."""
+        self._begin()
+        book = self._book_of(order_id)
+        command_id = self.scribe.modified(order_id, terms, sender, text, max_show)
+        self._write(book, book.modify(order_id, terms))
+        return command_id
+
+    def cancel(self, order_id: int, sender: Sender) -> int:
+        """End a live order and its unfilled children; returns the command's id."""
+        self._begin()
+        book = self._book_of(order_id)
+        account_id = self._store.must(Order, order_id).account_id
+        command_id = self.scribe.cancelled(order_id, sender, account_id)
+        self._write(book, book.cancel(order_id))
+        return command_id
+
+    def liquidate(
+        self, account_id: int, contract_id: int, sender: Sender, *, admin: bool
+    ) -> int | None:
+        """Cancel what works in a contract and close the position; None when there was none."""
+        self._begin()
+        book = self._book(contract_id)
+        for entry in book.entries(account_id):
+            if entry.id in book:
+                self.cancel(entry.id, VENUE)
+        net = self.cashier.net(account_id, contract_id)
+        if net == 0:
+            return None
+        side = Side.SELL if net > 0 else Side.BUY
+        terms = Terms(abs(net), Kind.MARKET, Tif.DAY, expires_at=session_end(self._clock.now()))
+        order_id = self._store.next_id()
+        self.place([NewOrder(order_id, account_id, contract_id, side, terms, sender, admin=admin)])
+        return order_id
+
+    def is_live(self, order_id: int) -> bool:
+        order = self._store.get(Order, order_id)
+        return order is not None and order_id in self._book(order.contract_id)
+
+    # ---- the market and the clock
+
+    def trade(self, family: str, price: Decimal) -> None:
+        """One trade of the market, matched against every order of the family's contracts."""
+        self._market.trade(family, price)
+        self._begin()
+        for root in MEMBERS[family]:
+            quote = self._market.quote(root)
+            for book in self._books_of_root.get(root, ()):
+                self._write(book, book.tick(quote))
+
+    def on_time(self) -> None:
+        """End what is over and begin the trading day that has come."""
+        now = self._begin()
+        for book in list(self._books.values()):
+            self._write(book, book.expire(now))
+        today = trade_date(now)
+        if today != self._day:
+            self.cashier.roll(self._day, now)
+            self._day = today
+
+    def set_rules(self, rules: Rules) -> None:
+        self.rules = rules
+        for book in self._books.values():
+            book.rules = rules
+
+    # ---- after a restart
+
+    def restore(self) -> None:
+        """Put the books, the money and the day back as the rows tell."""
+        for fill in self._store.all(Fill):
+            self.scribe.restore(fill)
+        self.cashier.restore()
+        for balance in self._store.all(CashBalance):
+            day = balance.trade_date
+            self._day = date(day.year, day.month, day.day)
+        live = [o for o in self._store.all(Order) if o.ord_status not in FINAL]
+        for order in sorted(live, key=lambda order: order.id):
+            self._book(order.contract_id).restore([self._restored(order)])
+
+    def _restored(self, order: Order) -> Entry:
+        version = self.scribe.version_of(order.id)
+        placed_at = datetime.fromisoformat(order.timestamp)
+        return Entry(
+            id=order.id,
+            account_id=order.account_id,
+            side=Side(order.action),
+            terms=_terms_of(version, placed_at),
+            parent_id=order.parent_id,
+            sibling_id=order.oco_id,
+            waiting=order.ord_status == "Suspended",
+            triggered=self._store.get(Trigger, order.id) is not None,
+            filled=self.scribe.filled_qty(order.id),
+            sibling_filled=0 if order.oco_id is None else self.scribe.filled_qty(order.oco_id),
+        )
+
+    # ---- writing down what a book said
+
+    def _write(self, book: Book, events: Iterable[BookEvent]) -> None:
+        for event in events:
+            match event:
+                case Released(order_id):
+                    self.scribe.released(order_id)
+                case Triggered(order_id):
+                    account_id = self._store.must(Order, order_id).account_id
+                    self._store.put(Trigger(id=order_id), account_id)
+                case Traded():
+                    self._write_fill(event)
+                case Resized(order_id):
+                    self._write_size(book, order_id, event.qty)
+                case Ended(order_id, why):
+                    self._write_end(order_id, why)
+                case _:
+                    assert_never(event)
+
+    def _write_fill(self, event: Traded) -> None:
+        fill = self.scribe.traded(event)
+        account_id = self._store.must(Order, event.order_id).account_id
+        self.cashier.book(fill, account_id, self._clock.now())
+        if event.done:
+            self.scribe.filled(event.order_id)
+
+    def _write_size(self, book: Book, order_id: int, qty: int) -> None:
+        entry = book.get(order_id)
+        if entry is not None and entry.terms.qty == qty:  # else a later event says more
+            self.scribe.resized(order_id, entry.terms)
+
+    def _write_end(self, order_id: int, why: Why) -> None:
+        status = _STATUS.get(why, "Canceled")
+        reason = "InvalidPrice" if why is Why.WRONG_SIDE else None
+        text = None if why is Why.REQUESTED else why.value
+        self.scribe.ended(order_id, status, text, reason)
+
+    # ---- bookkeeping
+
+    def _begin(self) -> datetime:
+        now = self._clock.now()
+        self.scribe.at(now)
+        return now
+
+    def _book_of(self, order_id: int) -> Book:
+        return self._book(self._store.must(Order, order_id).contract_id)
+
+    def _book(self, contract_id: int) -> Book:
+        book = self._books.get(contract_id)
+        if book is None:
+            product = self._reference.must(contract_id).product
+            book = Book(product.tick_size, self._market.quote(product.root), self.rules)
+            self._books[contract_id] = book
+            self._books_of_root.setdefault(product.root, []).append(book)
+        return book
+
+
+def _entry(new: NewOrder) -> Entry:
+    return Entry(
+        id=new.id,
+        account_id=new.account_id,
+        side=new.side,
+        terms=new.terms,
+        parent_id=new.parent_id,
+        sibling_id=new.oco_id,
+        waiting=new.parent_id is not None,
+    )
+
+
+def _terms_of(version: OrderVersion, placed_at: datetime) -> Terms:
+    tif = Tif(version.time_in_force)
+    ends = None if version.expire_time is None else datetime.fromisoformat(version.expire_time)
+    return Terms(
+        qty=version.order_qty,
+        kind=Kind(version.order_type),
+        tif=tif,
+        price=version.price,
+        stop_price=version.stop_price,
+        expires_at=session_end(placed_at) if tif is Tif.DAY else ends,
+    )
