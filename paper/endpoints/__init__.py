@@ -1,0 +1,5 @@
+"""The endpoints, one module for each group; importing this package registers all of them."""
+
+from paper.endpoints import auth, cash, contracts, entities, market_data, orders, sync
+
+__all__ = ["auth", "cash", "contracts", "entities", "market_data", "orders", "sync"]

@@ -1,0 +1,276 @@
+"""Placing, changing and ending orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from paper.book_values import Side
+from paper.calls import Call, Refusal, endpoint
+from paper.checks import (
+    QTY_MAX,
+    Refused,
+    Version,
+    Violation,
+    missing,
+    terms_of,
+    violations_of,
+)
+from paper.faults import Fault
+from paper.reference import Instrument
+from paper.rows import Account, Order
+from paper.scribe import FINAL, NewOrder, Sender
+from paper.venue import Venue
+
+_SAYS_SUCCESS: Final = 0.1  # how often an answer says so needlessly, as the broker's do
+_MARK_LENGTH_MAX: Final = 64
+
+
+class _Action(Version, rename="camel"):
+    account_spec: str | None = None
+    account_id: int | None = None
+    symbol: str | None = None
+    order_qty: int | None = None
+    order_id: int | None = None
+    custom_tag50: str | None = None
+    activation_time: str | None = None
+    is_automated: bool | None = None
+    bracket1: Version | None = None
+    bracket2: Version | None = None
+    other: Version | None = None
+
+
+@endpoint("order/placeorder", is_action=True)
+def place_order(call: Call) -> object:
+    return _place(call, call.read(_Action), [], "")
+
+
+@endpoint("order/placeoso", is_action=True)
+def place_oso(call: Call) -> object:
+    asked = call.read(_Action)
+    if asked.bracket1 is None:
+        return _violated([missing("bracket1", None)])
+    brackets = [b for b in (asked.bracket1, asked.bracket2) if b is not None]
+    return _place(call, asked, brackets, "oso")
+
+
+@endpoint("order/placeoco", is_action=True)
+def place_oco(call: Call) -> object:
+    asked = call.read(_Action)
+    if asked.other is None:
+        return _violated([missing("other", None)])
+    return _place(call, asked, [asked.other], "oco")
+
+
+@endpoint("order/modifyorder", is_action=True)
+def modify_order(call: Call) -> object:
+    """A full replacement of the version: what is not repeated is gone."""
+    asked, venue = call.read(_Action), call.venue
+    order = _own_order(call, asked)
+    violations = [*violations_of(asked, sided=False), *_qty_violations(asked)]
+    if violations:
+        return _violated(violations)
+    qty = asked.order_qty or 0
+    if not venue.trading.is_live(order.id):
+        return _failed(Refused("TooLate", "The order is final"))
+    if qty <= venue.trading.scribe.filled_qty(order.id):
+        return _failed(Refused("TooLate", "The quantity is filled already"))
+    try:
+        instrument = venue.reference.must(order.contract_id)
+        terms = terms_of(asked, qty, instrument, venue.clock.now())
+    except Refused as refused:
+        return _failed(refused)
+    sender = _sender(call, asked)
+    return {"commandId": venue.trading.modify(order.id, terms, sender, asked.text, asked.max_show)}
+
+
+@endpoint("order/cancelorder", is_action=True)
+def cancel_order(call: Call) -> object:
+    """A final order answers 401, as the broker does: no proof of a dead token."""
+    asked = call.read(_Action)
+    order = _own_order(call, asked)
+    if order.ord_status in FINAL:
+        raise Refusal(401, "Access is denied")
+    return {"commandId": call.venue.trading.cancel(order.id, _sender(call, asked))}
+
+
+@endpoint("order/liquidateposition", is_action=True)
+def liquidate_position(call: Call) -> object:
+    """Cancel what works in the contract and close the position with a market order."""
+    account_id, contract_id = call.number("accountId"), call.number("contractId")
+    _own_account(call, account_id)
+    if call.venue.reference.instrument(contract_id) is None:
+        return _failed(Refused("InvalidContract", "Contract is not found"))
+    sender = _sender(call, call.read(_Action))
+    is_admin = call.params.get("admin") is True
+    order_id = call.venue.trading.liquidate(account_id, contract_id, sender, admin=is_admin)
+    if order_id is None:
+        return _failed(Refused("TooLate", "There is no position"))
+    return {"orderId": order_id}
+
+
+def place_manually(venue: Venue, account_id: int, symbol: str, action: str, qty: int) -> int:
+    """An order as a person would click it: no client id, not automated. Raises Refused."""
+    instrument = _instrument(venue, symbol)
+    version = Version(action=action, order_type="Market")
+    order_id = venue.store.next_id()
+    sender = Sender(user_id=venue.store.user_of(account_id), is_automated=False)
+    new = _new(venue, order_id, account_id, instrument, version, qty, sender)
+    venue.trading.place([new])
+    return order_id
+
+
+def _place(call: Call, asked: _Action, others: Sequence[Version], link: str) -> object:
+    account_id = _account_id(call, asked)
+    violations = _violations(asked, account_id, others)
+    if violations or account_id is None:
+        return _violated(violations)
+    _own_account(call, account_id)
+    try:
+        orders = _orders(call, asked, account_id, others, link)
+        return _done(call.venue, orders, link)
+    except Refused as refused:
+        return _failed(refused)
+
+
+def _orders(
+    call: Call, asked: _Action, account_id: int, others: Sequence[Version], link: str
+) -> list[NewOrder]:
+    """The orders of one request with their links, nothing written yet."""
+    venue, qty = call.venue, asked.order_qty or 0
+    instrument = _instrument(venue, asked.symbol or "")
+    ids = [venue.store.next_id() for _ in range(1 + len(others))]
+    pair = ids[1:] if link == "oso" else ids
+    siblings = dict(zip(pair, reversed(pair), strict=True)) if len(pair) > 1 else {}
+    senders = [_sender(call, asked), *(_leg_sender(call, other) for other in others)]
+    return [
+        _new(
+            venue,
+            order_id,
+            account_id,
+            instrument,
+            version,
+            qty,
+            sender,
+            parent_id=ids[0] if link == "oso" and order_id != ids[0] else None,
+            oco_id=siblings.get(order_id),
+        )
+        for order_id, version, sender in zip(ids, (asked, *others), senders, strict=True)
+    ]
+
+
+def _new(
+    venue: Venue,
+    order_id: int,
+    account_id: int,
+    instrument: Instrument,
+    version: Version,
+    qty: int,
+    sender: Sender,
+    *,
+    parent_id: int | None = None,
+    oco_id: int | None = None,
+) -> NewOrder:
+    return NewOrder(
+        id=order_id,
+        account_id=account_id,
+        contract_id=instrument.contract_id,
+        side=Side(version.action or ""),
+        terms=terms_of(version, qty, instrument, venue.clock.now()),
+        sender=sender,
+        text=version.text,
+        max_show=version.max_show,
+        parent_id=parent_id,
+        oco_id=oco_id,
+    )
+
+
+def _done(venue: Venue, orders: Sequence[NewOrder], link: str) -> object:
+    rejection = venue.faults.take(Fault.REJECT_NEXT)
+    if rejection is not None:
+        reason = str(rejection.get("reason", "RiskCheckTimeout"))
+        text = str(rejection.get("text", "Rejected by the risk check"))
+        if rejection.get("as") == "answer":
+            raise Refused(reason, text)
+        venue.trading.refuse(orders, reason, text)
+    else:
+        venue.trading.place(orders)
+    names = {"oso": ("oso1Id", "oso2Id"), "oco": ("ocoId",)}.get(link, ())
+    body: dict[str, object] = {"orderId": orders[0].id}
+    body |= {name: new.id for name, new in zip(names, orders[1:], strict=False)}
+    if venue.chance.random() < _SAYS_SUCCESS:
+        body["failureReason"] = "Success"
+    return body
+
+
+def _instrument(venue: Venue, symbol: str) -> Instrument:
+    instrument = venue.reference.found(symbol)
+    if instrument is None or instrument.last_day < venue.reference.today:
+        raise Refused("InvalidContract", f"{symbol} is not a contract that trades")
+    return instrument
+
+
+def _violations(
+    asked: _Action, account_id: int | None, others: Sequence[Version]
+) -> list[Violation]:
+    found = [missing("accountId", None)] if account_id is None else []
+    if not asked.symbol:
+        found.append(missing("symbol", None))
+    found += [*_qty_violations(asked), *violations_of(asked)]
+    for other in others:
+        found += violations_of(other)
+    if asked.custom_tag50 is not None and len(asked.custom_tag50) > _MARK_LENGTH_MAX:
+        found.append(Violation("MaxLength", "customTag50", "customTag50 is too long"))
+    return found
+
+
+def _qty_violations(asked: _Action) -> list[Violation]:
+    qty = asked.order_qty
+    return [] if qty is not None and 0 < qty <= QTY_MAX else [missing("orderQty", qty)]
+
+
+def _account_id(call: Call, asked: _Action) -> int | None:
+    """By id, or by the name of one of the login's accounts."""
+    if asked.account_id is not None:
+        return asked.account_id
+    account = call.venue.store.named(Account, asked.account_spec or "")
+    return account.id if account is not None and account.user_id == call.user_id else None
+
+
+def _own_account(call: Call, account_id: int) -> None:
+    if call.venue.store.user_of(account_id) != call.user_id:
+        raise Refusal(401, "Access is denied")
+
+
+def _own_order(call: Call, asked: _Action) -> Order:
+    order = None if asked.order_id is None else call.venue.store.get(Order, asked.order_id)
+    if order is None:
+        raise Refusal(404, "Order is not found")
+    _own_account(call, order.account_id)
+    return order
+
+
+def _sender(call: Call, asked: _Action) -> Sender:
+    session = call.session
+    return Sender(
+        user_id=call.user_id,
+        session_id=None if session is None else session.id,
+        cl_ord_id=asked.cl_ord_id,
+        custom_tag50=asked.custom_tag50,
+        is_automated=bool(asked.is_automated),
+        activation_time=asked.activation_time,
+    )
+
+
+def _leg_sender(call: Call, leg: Version) -> Sender:
+    """Brackets have no tag and no automation mark of their own."""
+    session_id = None if call.session is None else call.session.id
+    return Sender(call.user_id, session_id, leg.cl_ord_id)
+
+
+def _failed(refused: Refused) -> object:
+    return {"failureReason": refused.reason, "failureText": refused.text}
+
+
+def _violated(violations: Sequence[Violation]) -> object:
+    return {"violations": list(violations)}

@@ -1,0 +1,106 @@
+"""Who is told: entity events to the sockets of a user, quotes to those that subscribed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final, Protocol
+
+from paper.faults import Fault, Faults
+from paper.rows import encode
+from paper.store import NO_ACCOUNT, Change, Store
+
+
+class Listener(Protocol):
+    """What the hub needs of a socket. `wants` is asked only of one that is synced."""
+
+    @property
+    def user_id(self) -> int | None: ...
+
+    @property
+    def session_id(self) -> int | None: ...
+
+    @property
+    def is_synced(self) -> bool: ...
+
+    def wants(self, change: Change) -> bool: ...
+
+    def push(self, message: bytes) -> None: ...
+
+    def shut_down(self, reason_code: str, reason: str) -> None: ...
+
+    def drop(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Hub:
+    """The open sockets, at most `SOCKETS_MAX`."""
+
+    store: Store
+    faults: Faults
+    listeners: set[Listener] = field(default_factory=set)
+    quotes: dict[int, set[Listener]] = field(default_factory=dict)
+
+    def leave(self, listener: Listener) -> None:
+        self.listeners.discard(listener)
+        for listeners in self.quotes.values():
+            listeners.discard(listener)
+
+    def subscribe(self, listener: Listener, contract_id: int) -> None:
+        self.quotes.setdefault(contract_id, set()).add(listener)
+
+    def unsubscribe(self, listener: Listener, contract_id: int) -> None:
+        self.quotes.get(contract_id, set()).discard(listener)
+
+    def publish(self, changes: Sequence[Change]) -> None:
+        """Tell every synced socket of a user what happened in the user's accounts, in order."""
+        told = [c for c in changes if c.account_id != NO_ACCOUNT and c.kind.synced]
+        if not told:
+            return
+        told = self._disturbed(told)
+        messages: dict[int, bytes] = {}
+        for listener in self.listeners:
+            if not listener.is_synced:
+                continue
+            for number, change in enumerate(told):
+                if self.store.user_of(change.account_id) == listener.user_id and listener.wants(
+                    change
+                ):
+                    if number not in messages:
+                        messages[number] = _event(change)
+                    listener.push(messages[number])
+
+    def end_session(self, session_id: int) -> None:
+        """A session was displaced: its sockets are told and closed."""
+        for listener in list(self.listeners):
+            if listener.session_id == session_id:
+                listener.shut_down("ConnectionQuotaReached", "Too many sessions")
+
+    def drop(self, user_id: int | None) -> int:
+        """Close sockets without a word; returns how many."""
+        dropped = [x for x in self.listeners if user_id is None or x.user_id == user_id]
+        for listener in dropped:
+            listener.drop()
+        return len(dropped)
+
+    def _disturbed(self, told: list[Change]) -> list[Change]:
+        if self.faults.take(Fault.DUPLICATE_EVENTS) is not None:
+            told = [change for change in told for _ in range(2)]
+        shuffle = self.faults.take(Fault.SHUFFLE_EVENTS)
+        if shuffle is not None:
+            told = list(told)
+            Random(str(shuffle.get("seed", 0))).shuffle(told)  # noqa: S311 - reproducible on purpose
+        return told
+
+
+SOCKETS_MAX: Final = 1_000
+
+
+def _event(change: Change) -> bytes:
+    kind = "Created" if change.created else "Updated"
+    return b'{"e":"props","d":{"entityType":"%b","eventType":"%b","entity":%b}}' % (
+        change.kind.name.encode(),
+        kind.encode(),
+        encode(change.row),
+    )

@@ -1,0 +1,115 @@
+"""The venue's port as a plain ASGI application: REST, two sockets and a health page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, MutableMapping
+from typing import Any, Final
+
+import paper.endpoints  # noqa: F401 - imported for what it registers
+from paper.calls import Answer, Call, Endpoint, Refusal, delivered, dispatch, find
+from paper.params import read_body, read_query
+from paper.socket import Socket
+from paper.venue import Venue
+
+BODY_BYTES_MAX: Final = 1_048_576
+LOST_ANSWER_S_MAX: Final = 300.0
+_PREFIX: Final = "/v1/"
+_SOCKETS: Final = {"/v1/websocket": False, "/v1/md/websocket": True}
+_JSON: Final = b"application/json"
+_TEXT: Final = b"text/plain; charset=utf-8"
+_OK: Final = 200
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Any]
+Send = Callable[[MutableMapping[str, Any]], Any]
+
+
+class Application:
+    """`/v1/...` without regard to case, GET and POST alike; everything else is 404."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "http":
+                await self._http(scope, receive, send)
+            case "websocket":
+                await self._websocket(scope, receive, send)
+            case kind:
+                raise NotImplementedError(kind)  # the server is run without lifespan
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        md_only = _SOCKETS.get(scope["path"].rstrip("/").lower())
+        if md_only is None:
+            await send({"type": "websocket.close"})
+            return
+        await Socket(self._venue, receive, send, md_only=md_only).run()
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"].lower()
+        if path == "/healthz":
+            await respond(send, 200, b'{"status":"ok"}')
+            return
+        target = find(path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else None
+        if target is None or target.socket_only:
+            await respond(send, 404, b"Not found", _TEXT)
+            return
+        answer = await self._answered(target, scope, receive)
+        if answer.lost:
+            await _until_gone(receive)
+            return
+        await respond(send, answer.status, answer.body, _JSON if answer.status == _OK else _TEXT)
+
+    async def _answered(self, target: Endpoint, scope: Scope, receive: Receive) -> Answer:
+        try:
+            body = await read_all(receive)
+            session = None if target.is_open else self._venue.sessions.check(_token(scope))
+            params = read_query(scope["query_string"]) | read_body(body)
+        except Refusal as refusal:
+            self._venue.commit()  # a displaced session was told so
+            return Answer(refusal.status, refusal.text.encode())
+        answer = dispatch(target, Call(self._venue, params, session, None))
+        return await delivered(self._venue, answer)
+
+
+async def respond(send: Send, status: int, body: bytes, content_type: bytes = _JSON) -> None:
+    headers = [
+        (b"content-type", content_type),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def read_all(receive: Receive) -> bytes:
+    """The request's body. Raises Refusal 413 above `BODY_BYTES_MAX`."""
+    body = bytearray()
+    while True:
+        event = await receive()
+        body += event.get("body", b"")
+        if len(body) > BODY_BYTES_MAX:
+            raise Refusal(413, "The body is too large")
+        if not event.get("more_body", False):
+            return bytes(body)
+
+
+def _token(scope: Scope) -> str:
+    """The bearer token, quoted or bare; empty when there is none."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            return token.strip().strip('"') if scheme.lower() == "bearer" else ""
+    return ""
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Say nothing until the client gives up."""
+    try:
+        async with asyncio.timeout(LOST_ANSWER_S_MAX):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        pass

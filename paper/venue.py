@@ -1,0 +1,195 @@
+"""The whole venue as one object: its parts, its transactions, and how it begins."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from random import Random
+from typing import Final
+
+from paper import journal, rows
+from paper.clock import Clock, ManualClock, WallClock
+from paper.faults import Faults
+from paper.hub import Hub
+from paper.journal import FileJournal, Journal, Line, NoJournal
+from paper.market import Market, family_of
+from paper.prices import start_price
+from paper.reference import Reference
+from paper.replay import Replay, read_replay
+from paper.rows import stamp
+from paper.sessions import Sessions
+from paper.settings import Login, PaperSettings
+from paper.store import Store
+from paper.trading import Trading
+from shared.runtime.logging import get_logger
+
+_log = get_logger(__name__)
+
+_CLEARING_HOUSE: Final = 1
+
+
+class Venue:
+    """Parts by name. One thread owns it; every public change ends with `commit`."""
+
+    def __init__(self, settings: PaperSettings) -> None:
+        self.settings = settings
+        self.clock: Clock = _clock(settings)
+        self.store = Store()
+        self.faults = Faults()
+        self.hub = Hub(self.store, self.faults)
+        self.chance = Random(settings.paper_seed)  # noqa: S311 - reproducible, nothing secret
+        self.replay = _replay(settings)
+        self.market = Market(self._first_price)
+        self.reference = Reference(self.store, self.clock)
+        self.trading = Trading(self.store, self.reference, self.market, self.clock)
+        self.sessions = Sessions(self.store, self.clock, settings.paper_token_life_s)
+        self.sessions.on_ended = self.hub.end_session
+        self.journal: Journal = NoJournal()
+        self._written_prices: dict[str, Decimal] = {}
+
+    def begin(self) -> None:
+        """Read the journal, if there is one, then open whatever logins and accounts it lacks."""
+        if self.settings.paper_data is not None:
+            path = journal.open_file(self.settings.paper_data)
+            for line in journal.read(path):
+                self._remember(line)
+            self.trading.restore()
+            self.sessions.restore()
+            self.journal = FileJournal(path)
+        if self.store.get(rows.Currency, rows.USD) is None:
+            self.store.put(rows.Currency(id=rows.USD, name="USD", symbol="$"))
+        for number, login in enumerate(self.settings.logins()):
+            self._open_login(login, login.prefix or _prefix(number))
+        self.commit()
+        _log.info(
+            "venue_ready",
+            accounts=len(list(self.store.all(rows.Account))),
+            orders=len(list(self.store.all(rows.Order))),
+        )
+
+    def commit(self) -> None:
+        """Journal what has changed, if anything, and tell it once it is durable."""
+        changes = self.store.take_changes()
+        if not changes:
+            return
+        line = journal.line_of(self.store.last_id, changes)
+        self.journal.append(self._with_prices(line))
+        self.journal.after(lambda: self.hub.publish(changes))
+
+    def note_prices(self) -> None:
+        """Journal the prices alone, so that a restart does not jump far."""
+        line = self._with_prices(Line(self.store.last_id, []))
+        if line.prices:
+            self.journal.append(line)
+
+    def trade(self, family: str, price: Decimal) -> None:
+        """One trade of the market, with everything that follows from it."""
+        self.trading.trade(family, price)
+        self.commit()
+        for contract_id in self.hub.quotes:
+            if family_of(self.reference.must(contract_id).product.root) == family:
+                self.tell_quote(contract_id)
+
+    def tell_quote(self, contract_id: int) -> None:
+        listeners = self.hub.quotes.get(contract_id)
+        if listeners:
+            message = rows.encode({"e": "md", "d": {"quotes": [self.quote(contract_id)]}})
+            for listener in listeners:
+                listener.push(message)
+
+    def quote(self, contract_id: int) -> dict[str, object]:
+        """A full quote as the market-data socket tells it."""
+        root = self.reference.must(contract_id).product.root
+        quote = self.market.quote(root)
+        return {
+            "timestamp": stamp(self.clock.now()),
+            "contractId": contract_id,
+            "entries": {
+                "Bid": {"price": quote.bid, "size": _SHOWN_SIZE},
+                "Offer": {"price": quote.ask, "size": _SHOWN_SIZE},
+                "Trade": {"price": quote.last, "size": 1},
+                "TotalTradeVolume": {"size": self.market.volume(root)},
+            },
+        }
+
+    # ---- beginning
+
+    def _remember(self, line: Line) -> None:
+        self.store.last_id = max(self.store.last_id, line.last_id)
+        for kind_name, account_id, raw in line.rows:
+            kind, row = journal.read_row(kind_name, raw)
+            self.store.load(kind, row, account_id)
+        for family, price in line.prices.items():
+            self.market.trade(family, price)
+            self._written_prices[family] = price
+        if self.replay is not None and line.bar is not None:
+            self.replay.at = min(line.bar, self.replay.length)
+
+    def _with_prices(self, line: Line) -> Line:
+        prices = self.market.prices()
+        changed = {f: p for f, p in prices.items() if self._written_prices.get(f) != p}
+        if not changed:
+            return line
+        self._written_prices.update(changed)
+        bar = None if self.replay is None else self.replay.at
+        return Line(line.last_id, line.rows, changed, bar)
+
+    def _first_price(self, family: str) -> Decimal:
+        """The replay's first price where it drives the family, a made-up one elsewhere."""
+        if self.replay is not None and self.replay.family == family:
+            return self.replay.first_price
+        return start_price(family)
+
+    def _open_login(self, login: Login, prefix: str) -> None:
+        now = self.clock.now()
+        user = self.store.named(rows.User, login.user)
+        if user is None:
+            user = rows.User(
+                id=self.store.next_id(),
+                name=login.user,
+                timestamp=stamp(now),
+                email=f"{login.user}@paper.invalid",
+                status="Active",
+                professional=False,
+            )
+            self.store.put(user)
+        self.sessions.know(user, login)
+        for number in range(len(self.store.accounts_of(user.id)), login.accounts):
+            self._open_account(user.id, f"{prefix}{number + 1}", now)
+
+    def _open_account(self, user_id: int, name: str, now: datetime) -> None:
+        account = rows.Account(
+            id=self.store.next_id(),
+            name=name,
+            user_id=user_id,
+            account_type="Customer",
+            clearing_house_id=_CLEARING_HOUSE,
+            risk_category_id=1,
+            auto_liq_profile_id=1,
+            margin_account_type="Speculator",
+            legal_status="Individual",
+            timestamp=stamp(now),
+            active=True,
+        )
+        # Its own id is its account, so that the row is seen by its user and told to nobody else.
+        self.store.put(account, account.id)
+        self.trading.cashier.open(account.id, self.settings.paper_start_usd, now)
+
+
+_SHOWN_SIZE: Final = 10
+
+
+def _clock(settings: PaperSettings) -> Clock:
+    if settings.paper_clock == "manual":
+        return ManualClock(settings.paper_clock_start or datetime.now(UTC))
+    return WallClock()
+
+
+def _replay(settings: PaperSettings) -> Replay | None:
+    path = settings.paper_prices
+    return None if path is None else read_replay(path, settings.paper_seed)
+
+
+def _prefix(number: int) -> str:
+    """`PAPER1`, `PAPER2` of the first login; `PAPERB_1` of the second."""
+    return "PAPER" if number == 0 else f"PAPER{chr(ord('A') + number % 26)}{number // 26 or ''}_"
