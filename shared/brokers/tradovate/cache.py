@@ -113,6 +113,15 @@ class EntityStore:
             facts += _balance(balance)
         return facts
 
+    @property
+    def unexplained(self) -> bool:
+        """Whether an order was rejected and no report has told why."""
+        tables = self._tables
+        return any(
+            order.ord_status is BrokerStatus.REJECTED and tables.reject_reason(order.id) is None
+            for order in tables.orders
+        )
+
     def status(self, order_id: int) -> BrokerStatus | None:
         order = self._tables.orders.get(order_id)
         return None if order is None else order.ord_status

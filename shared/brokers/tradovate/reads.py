@@ -28,6 +28,7 @@ _LISTS: Final = (
     "position",
     "cashBalance",
 )
+_REPORTS: Final = ("commandReport", "executionReport")  # only to say why something was rejected
 Batch = tuple[str, list[object]]
 
 
@@ -99,19 +100,26 @@ async def read_missing(reader: Reader, missing: Missing) -> list[Batch]:
 
 async def read_snapshot(reader: Reader, names: dict[int, str]) -> list[Fact]:
     """Every fact of the login from its lists, each read once. Raises BrokerUnavailable."""
-    reads = (reader.rows(f"{kind}/list") for kind in _LISTS)
+    store = EntityStore(names)
+    load(store, await _read_lists(reader, _LISTS))
+    if store.unexplained:
+        load(store, await _read_lists(reader, _REPORTS))
+    await complete(reader, store)
+    return list(store.facts())
+
+
+async def _read_lists(reader: Reader, kinds: tuple[str, ...]) -> list[Batch]:
+    """The lists, read at the same time; one that fails fails them all."""
+    reads = (reader.rows(f"{kind}/list") for kind in kinds)
     results = await asyncio.gather(*reads, return_exceptions=True)
     batches: list[Batch] = []
-    for kind, result in zip(_LISTS, results, strict=True):
+    for kind, result in zip(kinds, results, strict=True):
         if isinstance(result, NotFound):
             raise BrokerUnavailable("broker.snapshot_failed", "A list is not there.", kind=kind)
         if isinstance(result, BaseException):
             raise result
         batches.append((kind, result))
-    store = EntityStore(names)
-    load(store, batches)
-    await complete(reader, store)
-    return list(store.facts())
+    return batches
 
 
 async def complete(reader: Reader, store: EntityStore) -> None:
