@@ -164,14 +164,16 @@ class Control:
 
 
 def ledger_of(venue: Venue) -> object:
-    """Everything about money by account name, figures as text for checkers to compare exactly."""
+    """Orders and money by account name, figures as text for checkers to compare exactly."""
     return {
         account.name: {
             "account_id": account.id,
             "balance": str(venue.trading.cashier.ledger.cash[account.id].amount_usd),
             "exact": str(venue.trading.cashier.ledger.cash[account.id].exact_usd),
-            "positions": _texts(venue, rows.Position, account.id),
-            "fills": _texts(venue, rows.Fill, account.id),
+            "positions": _named(venue, rows.Position, account.id),
+            "orders": _named(venue, rows.Order, account.id),
+            "commands": _texts(venue, rows.Command, account.id),
+            "fills": _named(venue, rows.Fill, account.id),
             "fees": _texts(venue, rows.FillFee, account.id),
             "pairs": [_pair(venue, pair) for pair in _of(venue, rows.FillPair, account.id)],
             "cash_log": _texts(venue, rows.CashBalanceLog, account.id),
@@ -186,6 +188,16 @@ def _of(venue: Venue, row_type: type[RowT], account_id: int) -> list[RowT]:
 
 def _texts(venue: Venue, row_type: type[rows.Row], account_id: int) -> list[object]:
     return [_text(row) for row in _of(venue, row_type, account_id)]
+
+
+def _named(
+    venue: Venue, row_type: type[rows.Position | rows.Order | rows.Fill], account_id: int
+) -> list[object]:
+    """Rows with the name of their contract."""
+    return [
+        _text(row) | {"contract": venue.reference.must(row.contract_id).name}
+        for row in _of(venue, row_type, account_id)
+    ]
 
 
 def _pair(venue: Venue, pair: rows.FillPair) -> object:
