@@ -80,11 +80,16 @@ def _given(options: Options, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _ports(options: Options, *, patient: bool) -> Addresses:
+    """Who asks for any port runs beside others, and the usual health ports may become theirs."""
+    any_port = options.api_port == 0
     return Addresses(
         api_port=ports.wanted(options.api_port, "--api-port", patient=patient),
         gateway_port=ports.wanted(options.gateway_port, "--gateway-port", patient=patient),
         paper_port=ports.wanted(options.paper_port, "--paper-port", patient=patient),
-        health_ports={name: ports.preferred(port) for name, port in PREFERRED_HEALTH_PORTS.items()},
+        health_ports={
+            name: ports.any_free() if any_port else ports.preferred(port)
+            for name, port in PREFERRED_HEALTH_PORTS.items()
+        },
         database_url="",
         redis_url="",
     )
