@@ -9,8 +9,11 @@ from fastapi import FastAPI
 from api import access, errors
 from api.accounts import endpoints as accounts
 from api.auth import endpoints as auth
+from api.dashboard import endpoints as dashboard
 from api.edge import Edge
+from api.recorder import endpoints as recorder
 from api.resources import Resources
+from api.signals import endpoints as signals
 from api.strategies import endpoints as strategies
 from api.system import endpoints as system
 from api.trades import endpoints as trades
@@ -24,6 +27,9 @@ ROUTERS: Final = (
     *strategies.ROUTERS,
     *accounts.ROUTERS,
     *trades.ROUTERS,
+    *dashboard.ROUTERS,
+    *recorder.ROUTERS,
+    *signals.ROUTERS,
 )
 
 

@@ -139,22 +139,26 @@ def _effective(name: str) -> Any:
 
 
 def _from_map(given: LinkMap, own: Sequence[Row[Any]]) -> Iterator[LinkIn]:
-    """An account's code is the broker's number for it, or its name there."""
+    """An account's code is the broker's number for it, or its name there.
+
+    What only repeats the account's own setting is not pinned to the pair: a later change of the
+    account goes on reaching it.
+    """
     known = {
-        (str(row.connection_id), code): row.id
+        (str(row.connection_id), code): row
         for row in own
         for code in (str(row.broker_account_id), row.name)
     }
     for main, by_code in given.items():
         for code, (max_contracts, ticker, multiplier) in by_code.items():
-            account_id = known.get((main, code))
-            if account_id is None:
+            account = known.get((main, code))
+            if account is None:
                 raise invalid("account.unknown", "There is no such account.", "accounts")
             yield LinkIn(
-                account_id=account_id,
-                max_contracts=max_contracts,
-                custom_ticker=ticker,
-                multiplier=multiplier,
+                account_id=account.id,
+                max_contracts=None if max_contracts == account.max_contracts else max_contracts,
+                custom_ticker=None if ticker == account.custom_ticker else ticker,
+                multiplier=None if multiplier == account.multiplier else multiplier,
             )
 
 

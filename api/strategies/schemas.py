@@ -13,7 +13,9 @@ from api.strategies.original import without_neutral
 from api.wire import BIGINT_MAX, DecimalNumber, DecimalText, Line
 from shared.domain.strategy import SizeFrom
 
+# Their product still fits the columns of an order.
 _CONTRACTS_MAX: Final = 1_000_000
+_MULTIPLIER_MAX: Final = 1_000
 _TICKS_MAX: Final = 1_000_000
 _ACCOUNTS_MAX: Final = 200
 _TARGETS_MAX: Final = 50
@@ -31,7 +33,7 @@ Name = Annotated[Line, Field(min_length=1, max_length=200)]
 Contracts = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=_CONTRACTS_MAX)]
 Distance = Annotated[Decimal, BeforeValidator(_no_bool), Field(ge=0, le=_TICKS_MAX)]
 Multiplier = Annotated[
-    Decimal, BeforeValidator(_no_bool), Field(ge=0, max_digits=12, decimal_places=4)
+    Decimal, BeforeValidator(_no_bool), Field(ge=0, le=_MULTIPLIER_MAX, decimal_places=4)
 ]
 Ticker = Annotated[Line, Field(max_length=64)]
 

@@ -103,7 +103,7 @@ class Desk:
 
     async def record(self, strategy: Strategy, account: Account, **values: Any) -> int:
         """An open long of two ES; `values` change what is different."""
-        columns = {
+        columns: dict[str, Any] = {
             "user_id": account.user_id,
             "strategy_id": strategy.id,
             "account_id": account.id,
@@ -147,7 +147,7 @@ class Desk:
             "net_usd": Decimal(net),
         } | values
         record_id = await self.record(strategy, account, open_qty=0, status="closed", **closed)
-        columns = {
+        columns: dict[str, Any] = {
             "user_id": account.user_id,
             "recorded_position_id": record_id,
             "strategy_id": strategy.id,
@@ -182,7 +182,7 @@ class Desk:
     async def intent(self, strategy: Strategy, account: Account, **values: Any) -> UUID:
         """A market entry, sent and filled."""
         number = next(_numbers)
-        columns = {
+        columns: dict[str, Any] = {
             "id": uuid4(),
             "user_id": account.user_id,
             "account_id": account.id,
@@ -211,7 +211,7 @@ class Desk:
         return made
 
     async def fill(self, strategy: Strategy, account: Account, **values: Any) -> int:
-        columns = {
+        columns: dict[str, Any] = {
             "account_id": account.id,
             "broker_fill_id": next(_numbers),
             "user_id": account.user_id,

@@ -1,0 +1,43 @@
+"""Recording a strategy's round trips: on, off, and what was recorded."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import Query
+
+from api.access import SESSION, Router
+from api.deps import CurrentUser, ReadConn, WriteConn
+from api.recorder import queries
+from api.recorder.schemas import RecordedPositionsOut, SwitchedOut
+from api.wire import PathId, QueryText
+
+_PAGE: Final = 200
+_PAGE_MAX: Final = 1_000
+
+router = Router(SESSION, prefix="/api/recorder", tags=["recorder"])
+ROUTERS: Final = (router,)
+
+
+@router.post("/start/{strategy_id}/")
+async def start(_: CurrentUser, connection: WriteConn, strategy_id: PathId) -> SwitchedOut:
+    """Record trips that begin from now on."""
+    return await queries.switch(connection, strategy_id, on=True)
+
+
+@router.post("/stop/{strategy_id}/")
+async def stop(_: CurrentUser, connection: WriteConn, strategy_id: PathId) -> SwitchedOut:
+    """Record no trip that begins from now on."""
+    return await queries.switch(connection, strategy_id, on=False)
+
+
+@router.get("/positions/{strategy_id}/")
+async def positions(
+    _: CurrentUser,
+    connection: ReadConn,
+    strategy_id: PathId,
+    limit: Annotated[int, Query(ge=1, le=_PAGE_MAX)] = _PAGE,
+    after: QueryText = "",
+) -> RecordedPositionsOut:
+    """Open and closed ones, newest entry first."""
+    return await queries.list_positions(connection, strategy_id, limit, after)
