@@ -11,7 +11,7 @@ from execution.prices import Prices
 from execution.tracker import Tracker
 from shared.db.failures import is_outage
 from shared.domain.calendar import front_month, trade_date
-from shared.domain.errors import BrokerUnavailable, TradeManagerError
+from shared.domain.errors import BrokerUnavailable, NotFound, TradeManagerError
 from shared.domain.instruments import product_of
 from shared.domain.symbols import read_symbol
 from shared.ports.broker import Broker, FeedLost, Synced
@@ -86,17 +86,23 @@ class Login:
         while True:
             try:
                 for contract in await self._wanted() - self._subscribed:
-                    await self.broker.subscribe(contract)
-                    await self._ledger.save_contract(
-                        self.row.environment, await self.broker.contract(contract)
-                    )
-                    self._subscribed.add(contract)
+                    await self._subscribe(contract)
             except BrokerUnavailable as error:
                 _log.info("subscribing_postponed", code=error.code)
             except Exception as error:
                 if not is_outage(error):
                     raise
             await self._clock.sleep(_SUBSCRIBE_EVERY_S)
+
+    async def _subscribe(self, contract: str) -> None:
+        try:
+            info = await self.broker.contract(contract)
+        except NotFound as error:
+            _log.warning("contract_not_listed", contract=contract, code=error.code)
+        else:
+            await self.broker.subscribe(contract)
+            await self._ledger.save_contract(self.row.environment, info)
+        self._subscribed.add(contract)  # an unlisted one is not asked for again
 
     async def _wanted(self) -> set[str]:
         contracts, symbols = await self._ledger.wanted(self.lease.connection_id)

@@ -18,7 +18,7 @@ from shared.runtime.logging import get_logger
 _log = get_logger(__name__)
 
 # Stop sending well before the lease runs out by the database's clock.
-_TRUST_S: Final = LEASE_S - RENEW_EVERY_S
+_TRUST_S: Final = LEASE_S - 1.5 * RENEW_EVERY_S
 _RESTART_AFTER_S: Final = 1.0
 _SIGN_IN_AGAIN_AFTER_S: Final = 60.0
 

@@ -60,6 +60,8 @@ _NAKED: Final = text("""
       AND p.updated_at < clock_timestamp() - make_interval(secs => :older_than_s)
       AND s.state IN ('REJECTED', 'CANCELLED', 'EXPIRED', 'ABANDONED')
       AND s.ended_at < clock_timestamp() - make_interval(secs => :older_than_s)
+      AND NOT EXISTS (  -- its target was reached: this entry is over
+        SELECT 1 FROM intents t WHERE t.parent_id = e.id AND t.state = 'FILLED')
       AND NOT EXISTS (
         SELECT 1 FROM intents o WHERE o.account_id = p.account_id
           AND o.strategy_id = p.strategy_id AND o.contract = p.contract AND o.ended_at IS NULL
