@@ -40,7 +40,7 @@ async def start(settings: NotifierSettings, service: Service) -> None:
         )
     await service.wait_for("postgresql", partial(require_durable, settings.env, engine))
 
-    channels = make_channels(settings)
+    channels = make_channels(settings, service.clock)
     deliveries = [Delivery(engine, channel, service.clock) for channel in channels]
 
     def wake(_envelope: Envelope) -> None:

@@ -71,9 +71,7 @@ class Delivery:
     async def _send_due(self, sends: asyncio.TaskGroup) -> None:
         """One page after the other, until nothing is due or nobody is free to send."""
         while (free := SENDERS_MAX - self._sending) > 0:
-            due = await self._insist(
-                lambda: store.claim(self._engine, self._channel.name, free)
-            )
+            due = await self._insist(lambda: store.claim(self._engine, self._channel.name, free))
             for claimed in due:
                 self._sending += 1
                 sends.create_task(self._one(claimed))

@@ -13,18 +13,20 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
 from notifier.channels.base import Delivered, Message, NotYet, Outcome, Undeliverable
 from notifier.rules import Person
+from shared.ports.clock import Clock
 
 if TYPE_CHECKING:
-    from hikari.impl import RESTApp
-    from hikari.impl.rest import RESTClientImpl
+    from notifier.channels.discord_rest import Rest
 
 NOT_CONFIGURED: Final = "discord.not_configured"
+RATE_LIMITED: Final = "discord.rate_limited"
+UNKNOWN_USER: Final = "discord.unknown_user"
 # Discord wants us to wait longer than this: come back later instead of holding a sender.
 RATE_LIMIT_WAIT_S_MAX: Final = 5.0
 CHANNELS_KEPT_MAX: Final = 10_000
@@ -38,12 +40,14 @@ _UNKNOWN_USER: Final = frozenset({10013, 50033})  # unknown user; invalid recipi
 class DiscordChannel:
     name = "discord"
 
-    def __init__(self, url: str, token: SecretStr) -> None:
+    def __init__(self, url: str, token: SecretStr, clock: Clock) -> None:
         self._url = url
         self._token = token
+        self._clock = clock
         self.waits_for: str | None = None if token.get_secret_value() else NOT_CONFIGURED
-        self._app: RESTApp | None = None
-        self._client: RESTClientImpl | None = None
+        self._rest: Rest | None = None
+        self._opening = asyncio.Lock()
+        self._quiet_until_s = 0.0
         # A person's DM channel never changes, and asking for it has a limit of its own.
         self._channels: OrderedDict[str, int] = OrderedDict()
 
@@ -51,55 +55,72 @@ class DiscordChannel:
         return person.discord_user_id if person.discord_dms_enabled else None
 
     async def open(self) -> None:
-        """Imports hikari (0.7 s) beside the running loop, then opens its connection pool."""
-        if self.waits_for is not None:
-            return
-        await asyncio.to_thread(importlib.import_module, "hikari.impl.rest")
-        from hikari.impl import RESTApp
-
-        self._app = RESTApp(url=self._url, max_rate_limit=RATE_LIMIT_WAIT_S_MAX, max_retries=0)
-        await self._app.start()
-        self._client = self._app.acquire(self._token.get_secret_value(), "Bot")
-        self._client.start()
+        """Imports hikari beside the running loop, then opens its connection pool."""
+        await asyncio.to_thread(importlib.import_module, "notifier.channels.discord_rest")
+        await self._current()
 
     async def send(self, message: Message) -> Outcome:
-        """Raises nothing that Discord can cause. `open` has to come first."""
+        """Raises nothing that Discord can cause."""
+        quiet_s = self._quiet_until_s - self._clock.monotonic()
+        if quiet_s > 0:
+            return NotYet(RATE_LIMITED, quiet_s)
+        if not message.address.isdecimal():
+            return Undeliverable(UNKNOWN_USER)
+        rest = await self._current()
+        async with rest:
+            try:
+                return await self._send(rest, message)
+            except asyncio.CancelledError:
+                await self._retire(rest)
+                raise
+
+    async def close(self) -> None:
+        if self._rest is not None:
+            await self._retire(self._rest)
+
+    async def _send(self, rest: Rest, message: Message) -> Outcome:
         from hikari import errors
 
-        if self._client is None:
-            return NotYet("discord.not_open")
+        from notifier.channels.discord_rest import GloballyLimitedError
+
         try:
-            recipient = int(message.address)
-        except ValueError:
-            return Undeliverable("discord.unknown_user")
-        try:
-            channel_id = await self._channel(self._client, message.address, recipient)
-            await self._client.create_message(
-                channel_id, message.content, nonce=nonce(message.delivery_id)
-            )
+            channel_id = await self._channel(rest, message.address)
+            await rest.create_message(channel_id, message.content, nonce(message.delivery_id))
+        except GloballyLimitedError as error:
+            self._quiet_until_s = self._clock.monotonic() + error.retry_after_s
+            return NotYet(RATE_LIMITED, error.retry_after_s)
         except errors.RateLimitTooLongError as error:
-            return NotYet("discord.rate_limited", error.retry_after)
+            return NotYet(RATE_LIMITED, error.retry_after)
         except errors.HTTPResponseError as error:
             return _refusal(int(error.status), error.code)
         except errors.HTTPError:
             return NotYet("discord.unreachable")
         return Delivered()
 
-    async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
-        if self._app is not None:
-            await self._app.close()
-
-    async def _channel(self, client: Any, address: str, recipient: int) -> int:
+    async def _channel(self, rest: Rest, address: str) -> int:
         known = self._channels.get(address)
         if known is None:
-            known = int((await client.create_dm_channel(recipient)).id)
+            known = await rest.open_dm(int(address))
         self._channels[address] = known
         self._channels.move_to_end(address)
         if len(self._channels) > CHANNELS_KEPT_MAX:
             self._channels.popitem(last=False)
         return known
+
+    async def _current(self) -> Rest:
+        from notifier.channels.discord_rest import Rest
+
+        async with self._opening:
+            if self._rest is None:
+                rest = Rest(self._url, self._token.get_secret_value(), RATE_LIMIT_WAIT_S_MAX)
+                await rest.open()
+                self._rest = rest
+            return self._rest
+
+    async def _retire(self, rest: Rest) -> None:
+        if self._rest is rest:
+            self._rest = None
+        await rest.retire()
 
 
 def nonce(delivery_id: int) -> str:
@@ -109,7 +130,7 @@ def nonce(delivery_id: int) -> str:
 
 def _refusal(status: int, code: int) -> Outcome:
     if status == 429:  # noqa: PLR2004 - Too Many Requests
-        return NotYet("discord.rate_limited")
+        return NotYet(RATE_LIMITED)
     if status >= 500:  # noqa: PLR2004 - their trouble, not ours
         return NotYet("discord.server_error")
     if status == 401:  # noqa: PLR2004 - the bot's token is not (or no longer) good
@@ -117,5 +138,5 @@ def _refusal(status: int, code: int) -> Outcome:
     if code in _DMS_CLOSED:
         return Undeliverable("discord.dms_closed")
     if code in _UNKNOWN_USER:
-        return Undeliverable("discord.unknown_user")
+        return Undeliverable(UNKNOWN_USER)
     return Undeliverable("discord.refused")
