@@ -75,7 +75,8 @@ class Book:
         for entry in entries:
             self._add(entry)
         for entry in entries:
-            if not entry.waiting:
+            # An OCO partner that traded a moment ago may have ended this one already.
+            if not entry.waiting and entry.id in self._live:
                 self._arrive(entry)
         return self._told()
 
@@ -83,13 +84,13 @@ class Book:
         """Replace the version. The quantity must exceed what is filled; raises KeyError if gone."""
         entry = self._live[order_id]
         grown = terms.qty - entry.terms.qty
-        if terms.stop_price != entry.terms.stop_price or terms.kind is not entry.terms.kind:
+        if entry.forgets_trigger(terms):
             entry.triggered = False
         entry.terms = terms
         for child in self._children_of(order_id):
             if grown:
                 self._resize(child, child.terms.qty + grown)
-        if not entry.waiting:
+        if not entry.waiting and entry.id in self._live:
             self._arrive(entry)
         return self._told()
 

@@ -124,6 +124,10 @@ class Entry:
     filled: int = 0
     sibling_filled: int = 0
 
+    def forgets_trigger(self, terms: Terms) -> bool:
+        """Whether new terms make a stop that was hit wait for its trigger again."""
+        return terms.stop_price != self.terms.stop_price or terms.kind is not self.terms.kind
+
 
 class Why(StrEnum):
     """Why an order ended without being filled."""

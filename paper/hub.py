@@ -11,6 +11,8 @@ from paper.faults import Fault, Faults
 from paper.rows import encode
 from paper.store import NO_ACCOUNT, Change, Store
 
+SOCKETS_MAX: Final = 1_000
+
 
 class Listener(Protocol):
     """What the hub needs of a socket. `wants` is asked only of one that is synced."""
@@ -92,9 +94,6 @@ class Hub:
             told = list(told)
             Random(str(shuffle.get("seed", 0))).shuffle(told)  # noqa: S311 - reproducible on purpose
         return told
-
-
-SOCKETS_MAX: Final = 1_000
 
 
 def _event(change: Change) -> bytes:

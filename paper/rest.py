@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import paper.endpoints  # noqa: F401 - imported for what it registers
 from paper.calls import Answer, Call, Endpoint, Refusal, delivered, dispatch, find
+from paper.hub import SOCKETS_MAX
 from paper.params import read_body, read_query
 from paper.socket import Socket
 from paper.venue import Venue
@@ -43,7 +44,7 @@ class Application:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         md_only = _SOCKETS.get(scope["path"].rstrip("/").lower())
-        if md_only is None:
+        if md_only is None or len(self._venue.hub.listeners) >= SOCKETS_MAX:
             await send({"type": "websocket.close"})
             return
         await Socket(self._venue, receive, send, md_only=md_only).run()

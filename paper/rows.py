@@ -254,7 +254,9 @@ class Session(Row, frozen=True, kw_only=True):
 
 
 class Trigger(Row, frozen=True, kw_only=True):
-    """Never shown: the order with this id is a stop that has been hit."""
+    """Never shown: whether the stop order with this id has been hit."""
+
+    hit: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,11 +63,14 @@ class PaperSettings(BaseSettings):
         return self
 
     def logins(self) -> tuple[Login, ...]:
-        """Every login, the first one first; raises ValueError when a name stands twice."""
+        """Every login, the first one first; raises ValueError when a name or prefix repeats."""
         first = Login(
             user=self.paper_user, password=self.paper_password, accounts=self.paper_accounts
         )
         logins = (first, *self.paper_logins)
         if len({login.user for login in logins}) < len(logins):
             raise ValueError("two paper logins have the same name")
+        prefixes = [login.prefix for login in logins if login.prefix is not None]
+        if len(set(prefixes)) < len(prefixes):
+            raise ValueError("two paper logins have the same prefix")
         return logins

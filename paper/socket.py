@@ -186,6 +186,7 @@ class Socket:
             check = sessions.check_md if self._md_only else sessions.check
             self._session = check(token)
         except Refusal as refusal:
+            self._venue.commit()  # a displaced session was told so
             text = "Invalid access token" if refusal.status == _UNAUTHORIZED else refusal.text
             return Answer(refusal.status, text.encode())
         return Answer(200, b"")

@@ -83,6 +83,9 @@ class Trading:
         self._begin()
         book = self._book_of(order_id)
         command_id = self.scribe.modified(order_id, terms, sender, text, max_show)
+        entry = book.get(order_id)
+        if entry is not None and entry.triggered and entry.forgets_trigger(terms):
+            self._store.put(Trigger(id=order_id, hit=False), entry.account_id)
         self._write(book, book.modify(order_id, terms))
         return command_id
 
@@ -159,16 +162,17 @@ class Trading:
 
     def _restored(self, order: Order) -> Entry:
         version = self.scribe.version_of(order.id)
-        placed_at = datetime.fromisoformat(order.timestamp)
+        trigger = self._store.get(Trigger, order.id)
+        given_at = datetime.fromisoformat(self.scribe.command_of(order.id).timestamp)
         return Entry(
             id=order.id,
             account_id=order.account_id,
             side=Side(order.action),
-            terms=_terms_of(version, placed_at),
+            terms=_terms_of(version, given_at),
             parent_id=order.parent_id,
             sibling_id=order.oco_id,
             waiting=order.ord_status == "Suspended",
-            triggered=self._store.get(Trigger, order.id) is not None,
+            triggered=trigger is not None and trigger.hit,
             filled=self.scribe.filled_qty(order.id),
             sibling_filled=0 if order.oco_id is None else self.scribe.filled_qty(order.oco_id),
         )
@@ -182,7 +186,7 @@ class Trading:
                     self.scribe.released(order_id)
                 case Triggered(order_id):
                     account_id = self._store.must(Order, order_id).account_id
-                    self._store.put(Trigger(id=order_id), account_id)
+                    self._store.put(Trigger(id=order_id, hit=True), account_id)
                 case Traded():
                     self._write_fill(event)
                 case Resized(order_id):
@@ -242,7 +246,7 @@ def _entry(new: NewOrder) -> Entry:
     )
 
 
-def _terms_of(version: OrderVersion, placed_at: datetime) -> Terms:
+def _terms_of(version: OrderVersion, given_at: datetime) -> Terms:
     tif = Tif(version.time_in_force)
     ends = None if version.expire_time is None else datetime.fromisoformat(version.expire_time)
     return Terms(
@@ -251,5 +255,5 @@ def _terms_of(version: OrderVersion, placed_at: datetime) -> Terms:
         tif=tif,
         price=version.price,
         stop_price=version.stop_price,
-        expires_at=session_end(placed_at) if tif is Tif.DAY else ends,
+        expires_at=session_end(given_at) if tif is Tif.DAY else ends,
     )

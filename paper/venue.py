@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
@@ -51,21 +52,26 @@ class Venue:
         """Read the journal, if there is one, then open whatever logins and accounts it lacks."""
         if self.settings.paper_data is not None:
             path = journal.open_file(self.settings.paper_data)
-            for line in journal.read(path):
-                self._remember(line)
-            self.trading.restore()
-            self.sessions.restore()
+            self.remember(journal.read(path))
             self.journal = FileJournal(path)
         if self.store.get(rows.Currency, rows.USD) is None:
             self.store.put(rows.Currency(id=rows.USD, name="USD", symbol="$"))
         for number, login in enumerate(self.settings.logins()):
             self._open_login(login, login.prefix or _prefix(number))
+        self.trading.on_time()
         self.commit()
         _log.info(
             "venue_ready",
             accounts=len(list(self.store.all(rows.Account))),
             orders=len(list(self.store.all(rows.Order))),
         )
+
+    def remember(self, lines: Iterable[Line]) -> None:
+        """Become what the lines of a journal tell."""
+        for line in lines:
+            self._remember(line)
+        self.trading.restore()
+        self.sessions.restore()
 
     def commit(self) -> None:
         """Journal what has changed, if anything, and tell it once it is durable."""

@@ -10,6 +10,7 @@ from paper.calls import Call, Refusal, endpoint
 from paper.endpoints.entities import NOT_FOUND
 from paper.fees import fee_usd
 from paper.reference import Instrument
+from shared.domain.instruments import PRODUCTS
 
 _SUGGESTED: Final = 10
 _DAY_MARGIN_USD: Final = Decimal(500)  # the first cut checks no margin; the field is documented
@@ -43,6 +44,11 @@ def roll_contract(call: Call) -> object:
 def get_product_fee_params(call: Call) -> object:
     products = (call.venue.store.get(rows.Product, x) for x in call.numbers("productIds"))
     return {"params": [_fees(product) for product in products if product is not None]}
+
+
+@endpoint("product/list")
+def list_products(call: Call) -> object:
+    return [call.venue.reference.product(root) for root in PRODUCTS]
 
 
 @endpoint("product/find")

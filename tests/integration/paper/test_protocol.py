@@ -12,7 +12,15 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.integration.paper.process import PASSWORD, Json, Socket, VenueProcess, bearer, venue
+from tests.integration.paper.process import (
+    PASSWORD,
+    Json,
+    Socket,
+    VenueProcess,
+    bearer,
+    start_venue,
+    venue,
+)
 from tests.integration.paper.test_trading import opened, order
 
 
@@ -243,3 +251,15 @@ async def test_prices_walk_by_themselves_at_speed() -> None:
                 quotes = [m["d"]["quotes"][0] for m in socket.inbox if m.get("e") == "md"]
                 seen = {quote["entries"]["Trade"]["price"] for quote in quotes}
             assert all(price * 4 == int(price * 4) for price in seen)
+
+
+async def test_a_stop_ends_sockets_and_the_process_promptly(tmp_path: Path) -> None:
+    it = await start_venue(TM_PAPER_DATA=str(tmp_path), TM_PAPER_ACCOUNTS="64")
+    loop = asyncio.get_running_loop()
+    async with Socket.open(it.port) as socket:
+        snapshot = await socket.begin(await it.login())
+        assert len(snapshot["accounts"]) == 64
+        began = loop.time()
+        assert await it.end() == 0
+        assert loop.time() - began < 3
+        await socket.closed()

@@ -198,6 +198,14 @@ def test_orders_expire_at_their_instant() -> None:
     assert it.expire(end) == [Ended(1, Why.EXPIRED)]
 
 
+def test_an_oco_whose_first_order_trades_on_arrival_ends_the_second() -> None:
+    first = Entry(1, 7, Side.SELL, limit("99"), sibling_id=2)
+    second = Entry(2, 7, Side.SELL, stop("101"), sibling_id=1)
+    events = book().place(first, second)
+    assert trades(events) == [(1, 1, Decimal("99.75"))]
+    assert events[1:] == [Ended(2, Why.SIBLING_FILLED)]
+
+
 _walks = st.lists(st.integers(380, 420), min_size=1, max_size=60)
 
 
