@@ -17,7 +17,7 @@ from cli.browser import Browser, HttpError
 from cli.up.ready import sample_alert
 
 BRACKETED_WITHIN_S: Final = 30.0
-# Target and stop are 12 ticks away, and prices walk at random: one of them is usually reached
+# Target and stop are 8 ticks away, and prices walk at random: one of them is usually reached
 # within half a minute, and in one run of a million not within five.
 CLOSED_WITHIN_S: Final = 300.0
 RECORDED_WITHIN_S: Final = 30.0

@@ -22,8 +22,8 @@ from shared.domain.names import name_key
 STRATEGY: Final = "Sample"
 SYMBOL: Final = "MNQ1!"
 # Close enough to be reached within a minute by the paper venue's prices.
-TAKE_PROFIT_TICKS: Final = 12
-STOP_LOSS_TICKS: Final = 12
+TAKE_PROFIT_TICKS: Final = 8
+STOP_LOSS_TICKS: Final = 8
 _VENUE_TIMEOUT_S: Final = 30.0
 _ASK_AGAIN_S: Final = 0.1
 
