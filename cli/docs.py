@@ -45,16 +45,19 @@ def env_example() -> str:
     """Every setting of every service, as its settings class describes it."""
     from importlib import import_module
 
+    from shared.db.ownership import SERVICES
     from shared.runtime.settings import ServiceSettings, describe
 
-    for service in ("api", "gateway", "execution", "recorder", "notifier"):
-        import_module(f"{service}.settings")
-    return describe(sorted(_leaves(ServiceSettings), key=lambda each: each.__module__))
-
-
-def _leaves(base: type) -> list[type]:
-    below: list[type] = base.__subclasses__()
-    return [base] if not below else [leaf for each in below for leaf in _leaves(each)]
+    modules = [f"{service}.settings" for service in SERVICES]
+    classes = [
+        value
+        for module in modules
+        for value in vars(import_module(module)).values()
+        if isinstance(value, type)
+        and issubclass(value, ServiceSettings)
+        and value.__module__ == module
+    ]
+    return describe(classes)
 
 
 GENERATED: Final[dict[str, Callable[[], str]]] = {
