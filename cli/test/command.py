@@ -43,7 +43,7 @@ def plan(arguments: Sequence[str]) -> tuple[Step, ...]:
     chosen = tuple(argument for argument in arguments if argument != "--full")
     if chosen:
         return (Step("pytest", (*pytest, *chosen)),)
-    return (*checks(), Step("pytest", (*pytest, "-n", str(WORKERS), "--dist", "loadgroup")))
+    return (*checks(), Step("pytest", (*pytest, "-n", str(WORKERS), "--dist", "loadfile")))
 
 
 def run_step(step: Step, environ: dict[str, str]) -> int:

@@ -17,7 +17,7 @@ from tests.e2e import verdict
 from tests.e2e.house import House, running_house
 from tests.e2e.story import STORY, Alert, closes
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("e2e_day")]
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -26,7 +26,7 @@ def test_the_whole_gate_ends_with_the_tests() -> None:
     run = Recorder()
     assert command.main([], run) == 0
     assert run.names == ["format", "lint", "contracts", "types", "pytest"]
-    assert run.ran[-1].command[-4:] == ("-n", "2", "--dist", "loadgroup")
+    assert run.ran[-1].command[-4:] == ("-n", "2", "--dist", "loadfile")
 
 
 def test_arguments_are_for_pytest_alone() -> None:
