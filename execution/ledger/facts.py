@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from execution.ledger import fact_balances, fact_fills, fact_orders
 from execution.ledger.endings import end_decisions
+from execution.ledger.fact_news import news
 from execution.ledger.journal import Journal
 from shared.contracts.envelope import Envelope
 from shared.domain.ids import ConnectionId, IntentId
@@ -40,6 +41,7 @@ async def apply(
         row.broker_account_id: row.id
         for row in await connection.execute(_ACCOUNTS, {"connection": login})
     }
+    facts = await news(connection, ours, facts)
     orders = _by_account([fact for fact in facts if isinstance(fact, OrderFact)], ours)
     fills = _by_account([fact for fact in facts if isinstance(fact, FillFact)], ours)
     balances = _by_account([fact for fact in facts if isinstance(fact, BalanceFact)], ours)

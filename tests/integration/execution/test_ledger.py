@@ -14,6 +14,7 @@ from shared.domain.order import Action, BrokerStatus, Role
 from shared.domain.plan import decide
 from shared.ports.broker import (
     Accepted,
+    FillFact,
     NotSent,
     OrderFact,
     PositionFact,
@@ -196,6 +197,19 @@ async def test_facts_twice_and_backwards_give_the_same_books(world: World) -> No
     assert await world.position() == 1
     assert await world.db.fetchval("SELECT count(*) FROM fills") == 1
     assert await world.db.fetchval("SELECT status FROM orders") == "Filled"
+
+
+async def test_a_full_read_of_what_is_known_writes_nothing(world: World) -> None:
+    told = [fact for _ in range(10) for fact in world.foreign_fill(Action.BUY)]
+    await world.tell(*told)
+    before = await world.db.fetchval("SELECT count(*) FROM outbox")
+    await world.tell(*told)
+    assert await world.db.fetchval("SELECT count(*) FROM outbox") == before
+    fill = told[1]
+    assert isinstance(fill, FillFact)
+    busted = replace(fill, active=False)
+    await world.tell(*told[:1], busted, *told[2:])
+    assert await world.position(strategy=-1) == 9
 
 
 async def test_no_fill_is_inferred_from_a_status(world: World) -> None:
