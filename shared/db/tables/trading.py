@@ -112,9 +112,7 @@ fills = Table(
     Column("filled_at", c.WHEN, nullable=False),
     Column("recorded_at", c.WHEN, nullable=False, server_default=text("now()")),
     # In the broker's order: an owner's book is read from its last flat instant on.
-    Index(
-        "ix_fills_book", "account_id", "contract", "strategy_id", "filled_at", "broker_fill_id"
-    ),
+    Index("ix_fills_book", "account_id", "contract", "strategy_id", "filled_at", "broker_fill_id"),
     comment="Each execution once, keyed as the broker keys it: the only truth about money.",
 )
 
