@@ -44,7 +44,7 @@ async def start(settings: ApiSettings, service: Service) -> None:
     # Redis may be away: alerts are taken all the same.
     redis = publishing(settings.redis_url.get_secret_value(), "tm-api")
     service.resources.push_async_callback(redis.aclose)
-    await service.wait_for("postgresql", partial(require_durable, settings.env, engine))
+    await service.wait_for("postgresql", partial(require_durable, settings.env, engine, redis))
 
     outbox = Outbox(engine)
     readiness = Readiness(service.clock)

@@ -45,7 +45,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     redis, listening = publishing(redis_url, NAME), reading(redis_url, NAME)
     service.resources.push_async_callback(redis.aclose)
     service.resources.push_async_callback(listening.aclose)
-    await service.wait_for("postgresql", lambda: require_durable(settings.env, engine))
+    await service.wait_for("postgresql", lambda: require_durable(settings.env, engine, redis))
 
     outbox = Outbox(engine)
     publisher, relay = Publisher(redis, outbox, clock), Relay(engine, redis, clock)

@@ -44,7 +44,7 @@ async def start(settings: GatewaySettings, epoch: str, service: Service) -> None
     service.on_drain(partial(drain, server))
     service.resources.push_async_callback(drain, server)
 
-    await service.wait_for("postgresql", partial(require_durable, settings.env, engine))
+    await service.wait_for("postgresql", partial(require_durable, settings.env, engine, redis))
     await service.wait_for("outbox", feed.start)
     for name, task in feed.tasks().items():
         service.spawn(name, task())

@@ -33,12 +33,11 @@ async def start(settings: NotifierSettings, service: Service) -> None:
 
     inbox = Inbox(engine, GROUP)
     readiness = Readiness(service.clock)
-    readiness.add("dead_letters", inbox.dead_letter_count, at_most=0)
     if settings.health_port:
         await service.resources.enter_async_context(
             health_server(settings.health_host, settings.health_port, readiness)
         )
-    await service.wait_for("postgresql", partial(require_durable, settings.env, engine))
+    await service.wait_for("postgresql", partial(require_durable, settings.env, engine, redis))
 
     channels = make_channels(settings, service.clock)
     deliveries = [Delivery(engine, channel, service.clock) for channel in channels]

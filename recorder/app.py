@@ -33,7 +33,7 @@ async def start(settings: RecorderSettings, service: Service) -> None:
     redis, listening = publishing(redis_url, "tm-recorder"), reading(redis_url, "tm-recorder")
     service.resources.push_async_callback(redis.aclose)
     service.resources.push_async_callback(listening.aclose)
-    await service.wait_for("postgresql", lambda: require_durable(settings.env, engine))
+    await service.wait_for("postgresql", lambda: require_durable(settings.env, engine, redis))
 
     outbox = Outbox(engine)
     publisher = Publisher(redis, outbox, clock)

@@ -87,3 +87,21 @@ async def test_redis_is_asked_for_aof_and_eviction(redis: Redis) -> None:
         ]
     finally:
         await redis.config_set("maxmemory-policy", "noeviction")
+
+
+async def test_an_evicting_redis_is_refused_and_an_absent_one_is_not(
+    engine: AsyncEngine, redis: Redis, valkey_server: Valkey
+) -> None:
+    await redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        with pytest.raises(NotDurableError, match="allkeys-lru"):
+            await require_durable("local", engine, redis)
+    finally:
+        await redis.config_set("maxmemory-policy", "noeviction")
+    valkey_server.kill()
+    try:
+        with pytest.raises(NotDurableError) as refused:
+            await require_durable("local", engine, redis)
+    finally:
+        valkey_server.start()
+    assert "Redis" not in str(refused.value)
