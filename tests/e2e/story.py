@@ -30,6 +30,9 @@ class Bar:
 
     close: str
 
+    def __str__(self) -> str:
+        return f"the bar to {self.close}"
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:
@@ -40,6 +43,9 @@ class Alert:
     fields: dict[str, object] = field(default_factory=dict)
     text: str = ""  # of the original's plain text form, instead of fields
     expected: str = "FILLED"
+
+    def __str__(self) -> str:
+        return f"alert {self.number} of {self.strategy}"
 
     def message(self, price: str, at: datetime) -> bytes:
         """As TradingView would fill it in at this price and moment."""
