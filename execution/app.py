@@ -65,7 +65,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     def changed() -> None:
         """A fact was applied: somebody's turn may have come, a leg may stand wrong."""
         lanes.wake()
-        protector.wake()
+        protector.rounds.wake()
 
     async def make_login(lease: Lease) -> Login:
         row = await ledger.login(lease.connection_id)
@@ -85,10 +85,10 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "planner": planner.run(),
         "intake": intake.run(),
         "lanes": lanes.run(),
-        "protector": protector.run(),
-        "reconcile": reconcile.run(),
-        "resolver": Resolver(ledger, logins, bell, clock).run(),
-        "commands": commands.run(),
+        "protector": protector.rounds.run(),
+        "reconcile": reconcile.rounds.run(),
+        "resolver": Resolver(ledger, logins, bell, clock).rounds.run(),
+        "commands": commands.rounds.run(),
         "quotes": prices.publish(QuoteStream(redis, clock)),
     }.items():
         service.spawn(name, work)

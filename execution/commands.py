@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
 from execution.bell import Bell
-from shared.db.failures import is_outage
+from execution.rounds import Rounds
 from shared.ports.clock import Clock
 from shared.ports.ledger import Command, Ledger
 from shared.runtime.logging import get_logger
@@ -34,26 +33,11 @@ class Commands:
         self._clock = clock
         self._reconcile = reconcile
         self._planned = planned
-        self._woken = asyncio.Event()
+        self.rounds = Rounds("commands", _SWEEP_EVERY_S, self._round)
 
-    def wake(self) -> None:
-        self._woken.set()
-
-    async def run(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(_SWEEP_EVERY_S):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
-            self._woken.clear()
-            try:
-                for command in await self._ledger.commands():
-                    await self._obey(command)
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                _log.warning("commands_postponed", error=type(error).__name__)
+    async def _round(self) -> None:
+        for command in await self._ledger.commands():
+            await self._obey(command)
 
     async def _obey(self, command: Command) -> None:
         _log.info("command_taken", command_id=command.id, kind=command.kind)

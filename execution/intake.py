@@ -61,4 +61,4 @@ class Intake:
         if isinstance(body, SignalAccepted):
             self._planner.wake(StrategyId(body.strategy_id))
         elif isinstance(body, CommandRequested):
-            self._commands.wake()
+            self._commands.rounds.wake()

@@ -13,13 +13,11 @@ from execution.bell import Bell
 from execution.logins import Logins
 from execution.placer import Placer
 from execution.prices import Prices
-from shared.db.failures import is_outage
+from execution.rounds import Rounds
 from shared.domain.claim import Candidate, Verdict, judge
 from shared.ports.clock import Clock
 from shared.ports.ledger import Cancel, Claimed, Ledger
-from shared.runtime.logging import correlated, get_logger
-
-_log = get_logger(__name__)
+from shared.runtime.logging import correlated
 
 _SWEEP_EVERY_S: Final = 0.5
 _CANCEL_AGAIN_AFTER_S: Final = 1.0
@@ -41,46 +39,30 @@ class Lanes:
         self._prices = prices
         self._bell = bell
         self._clock = clock
-        self._woken = asyncio.Event()
+        self._rounds = Rounds("claiming", _SWEEP_EVERY_S, self._round)
+        self._tasks: asyncio.TaskGroup
         self._cancelled_at_s: dict[int, float] = {}
 
     def wake(self) -> None:
         """Something changed: an intent, a fill, an answer."""
-        self._woken.set()
+        self._rounds.wake()
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                await self._pause()
-                await self._round(tasks)
+        async with asyncio.TaskGroup() as self._tasks:
+            await self._rounds.run()
 
-    async def _pause(self) -> None:
-        """Until woken, or for as long as a missed wake may cost."""
-        try:
-            async with asyncio.timeout(_SWEEP_EVERY_S):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
-        self._woken.clear()
-
-    async def _round(self, tasks: asyncio.TaskGroup) -> None:
+    async def _round(self) -> None:
         leases = self._logins.sendable()
         if not leases:
             return
         claimed_at_s = self._clock.monotonic()
-        try:
-            claims = await self._ledger.claim(leases, self._judge)
-        except Exception as error:
-            if not is_outage(error):
-                raise
-            _log.warning("claim_postponed", error=type(error).__name__)
-            return
+        claims = await self._ledger.claim(leases, self._judge)
         self._bell(claims.events)
         for claimed in claims.claimed:
-            tasks.create_task(self._carry(claimed, claimed_at_s))
+            self._tasks.create_task(self._carry(claimed, claimed_at_s))
         for cancel in claims.cancels:
             if self._is_due(cancel):
-                tasks.create_task(self._placer.cancel(cancel))
+                self._tasks.create_task(self._placer.cancel(cancel))
         if claims.claimed or claims.events:
             self.wake()  # what stood behind them may have its turn now
 

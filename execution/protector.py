@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from execution.bell import Bell
 from execution.logins import Logins
-from shared.db.failures import is_outage
+from execution.rounds import Rounds
 from shared.domain.order import OrderType, Role, TimeInForce
 from shared.ports.broker import ModifyRequest
 from shared.ports.clock import Clock
@@ -28,26 +27,8 @@ class Protector:
         self._logins = logins
         self._bell = bell
         self._clock = clock
-        self._woken = asyncio.Event()
+        self.rounds = Rounds("protecting", _EVERY_S, self._round)
         self._moved_at_s: dict[tuple[int, object], float] = {}
-
-    def wake(self) -> None:
-        self._woken.set()
-
-    async def run(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(_EVERY_S):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
-            self._woken.clear()
-            try:
-                await self._round()
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                _log.warning("protecting_postponed", error=type(error).__name__)
 
     async def _round(self) -> None:
         leases = self._logins.sendable()

@@ -6,14 +6,13 @@ and quarantines the account: exits only, until two clean looks in a row.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import Final
 
 from execution.bell import Bell
 from execution.login import Login
 from execution.logins import Logins
-from shared.db.failures import is_outage
+from execution.rounds import Rounds
 from shared.domain.errors import BrokerUnavailable
 from shared.domain.ids import AccountId
 from shared.ports.clock import Clock
@@ -47,34 +46,21 @@ class Reconcile:
         # Per login: how many looks in a row found an account off, or clean again.
         self._off: dict[int, Counter[AccountId]] = {}
         self._clean: dict[int, Counter[AccountId]] = {}
-        self._now = asyncio.Event()
+        self.rounds = Rounds("reconcile", _LOOK_EVERY_S, self._round)
 
     def read_now(self) -> None:
         """Somebody noticed a difference: do not wait for the timer."""
         self._read_at_s.clear()
-        self._now.set()
+        self.rounds.wake()
 
-    async def run(self) -> None:
-        while True:
+    async def _round(self) -> None:
+        for login in self._logins.all():
             try:
-                async with asyncio.timeout(_LOOK_EVERY_S):
-                    await self._now.wait()
-            except TimeoutError:
-                pass
-            self._now.clear()
-            for login in self._logins.all():
-                await self._login(login)
-
-    async def _login(self, login: Login) -> None:
-        try:
-            await self._read(login)
-            await self._compare(login)
-        except BrokerUnavailable as error:
-            _log.info("reconcile_failed", connection_id=login.lease.connection_id, code=error.code)
-        except Exception as error:
-            if not is_outage(error):
-                raise
-            _log.warning("reconcile_postponed", error=type(error).__name__)
+                await self._read(login)
+                await self._compare(login)
+            except BrokerUnavailable as error:
+                connection = login.lease.connection_id
+                _log.info("reconcile_failed", connection_id=connection, code=error.code)
 
     async def _read(self, login: Login) -> None:
         now_s = self._clock.monotonic()

@@ -11,7 +11,7 @@ from typing import Final
 from execution.bell import Bell
 from execution.login import Login
 from execution.logins import Logins
-from shared.db.failures import is_outage
+from execution.rounds import Rounds
 from shared.domain.errors import BrokerUnavailable
 from shared.ports.clock import Clock
 from shared.ports.ledger import Ledger, Unresolved
@@ -31,16 +31,7 @@ class Resolver:
         self._logins = logins
         self._bell = bell
         self._clock = clock
-
-    async def run(self) -> None:
-        while True:
-            await self._clock.sleep(_EVERY_S)
-            try:
-                await self._round()
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                _log.warning("resolving_postponed", error=type(error).__name__)
+        self.rounds = Rounds("resolving", _EVERY_S, self._round)
 
     async def _round(self) -> None:
         leases = self._logins.leases()
