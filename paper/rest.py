@@ -9,7 +9,7 @@ from typing import Any, Final
 import paper.endpoints  # noqa: F401 - imported for what it registers
 from paper.calls import Answer, Call, Endpoint, Refusal, delivered, dispatch, find
 from paper.hub import SOCKETS_MAX
-from paper.params import read_body, read_query
+from paper.params import read_fields, read_query
 from paper.socket import Socket
 from paper.venue import Venue
 
@@ -68,7 +68,8 @@ class Application:
         try:
             body = await read_all(receive)
             session = None if target.is_open else self._venue.sessions.check(_token(scope))
-            params = read_query(scope["query_string"]) | read_body(body)
+            fields = read_fields(body, _header(scope, b"content-type"))
+            params = read_query(scope["query_string"]) | fields
         except Refusal as refusal:
             self._venue.commit()  # a displaced session was told so
             return Answer(refusal.status, refusal.text.encode())
@@ -99,11 +100,14 @@ async def read_all(receive: Receive) -> bytes:
 
 def _token(scope: Scope) -> str:
     """The bearer token, quoted or bare; empty when there is none."""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            return token.strip().strip('"') if scheme.lower() == "bearer" else ""
-    return ""
+    scheme, _, token = _header(scope, b"authorization").partition(" ")
+    return token.strip().strip('"') if scheme.lower() == "bearer" else ""
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    """The first header of that name, empty when there is none."""
+    values = (value.decode("latin-1") for key, value in scope["headers"] if key == name)
+    return next(values, "")
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -3,8 +3,8 @@
     open ('o') --authorize--> authorised --user/syncrequest--> synced
        '-- nothing for `silence_s` --> closed
 
-Messages waiting for the wire are joined into one `a[...]`. A reader that stays `PENDING_MAX`
-messages behind is closed.
+Messages waiting for the wire are joined into one `a[...]`, an answer always first. A reader that
+stays `PENDING_MAX` messages behind is closed.
 """
 
 from __future__ import annotations
@@ -153,8 +153,13 @@ class Socket:
         await self._send({"type": "websocket.send", "text": text})
 
     def _frame(self) -> str:
-        count = min(len(self._pending), MESSAGES_PER_FRAME_MAX)
-        return (b"a[" + b",".join(self._pending.popleft() for _ in range(count)) + b"]").decode()
+        """What waits, up to the next answer: published clients find theirs only in first place."""
+        batch = [self._pending.popleft()]
+        while self._pending and len(batch) < MESSAGES_PER_FRAME_MAX:
+            if self._pending[0].startswith(_ANSWER):
+                break
+            batch.append(self._pending.popleft())
+        return (b"a[" + b",".join(batch) + b"]").decode()
 
     def _close(self, code: int, last_words: str | None) -> None:
         if not self._closing:
@@ -183,8 +188,8 @@ class Socket:
     def _authorize(self, body: str) -> Answer:
         sessions, token = self._venue.sessions, body.strip().strip('"')
         try:
-            check = sessions.check_md if self._md_only else sessions.check
-            self._session = check(token)
+            # Either token on either socket: a published client opens both with the mdAccessToken.
+            self._session = sessions.check_md(token)
         except Refusal as refusal:
             self._venue.commit()  # a displaced session was told so
             text = "Invalid access token" if refusal.status == _UNAUTHORIZED else refusal.text
@@ -221,7 +226,7 @@ class Socket:
             body = b',"d":' + answer.body if answer.body else b""
         else:
             body = b',"d":' + encode(answer.body.decode())
-        self.push(b'{"s":%d,"i":%d%b}' % (answer.status, request_id, body))
+        self.push(b'%b%d,"i":%d%b}' % (_ANSWER, answer.status, request_id, body))
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:
@@ -233,6 +238,7 @@ async def _ended(tasks: list[asyncio.Task[None]]) -> None:
             _log.error("socket_failed", exc_info=result)
 
 
+_ANSWER: Final = b'{"s":'
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
 _EARLY: Final = 0.75  # the pulse beats twice as often as it speaks and must not skip a turn
