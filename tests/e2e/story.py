@@ -52,7 +52,10 @@ class Alert:
         if self.text:
             return self.text.format(price=price).encode()
         symbol = STRATEGIES[self.strategy]["symbol"]
-        head = {"strategy": self.strategy, "symbol": symbol, **self.fields, "price": price}
+        # The day is played in seconds: without its number an alert could equal another, byte by
+        # byte and within the same second, and would rightly be taken for its resend.
+        named = {"strategy": self.strategy, "comment": str(self)}
+        head = {**named, "symbol": symbol, **self.fields, "price": price}
         return json.dumps({**head, "timenow": f"{at:%Y-%m-%dT%H:%M:%SZ}"}).encode()
 
 
