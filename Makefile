@@ -3,7 +3,7 @@ VENV ?= $(or $(TM_VENV),.venv)
 TM = python3 tm.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint fmt lock
+.PHONY: help up test check lint fmt lock oracles
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,3 +29,8 @@ fmt: ## Format, and mend what the linter can mend
 lock: ## Resolve requirements.lock again from pyproject.toml
 	$(VENV)/bootstrap/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --group local --group dev -o requirements.lock pyproject.toml
+
+oracles: ## Compare our session calendar with pandas_market_calendars (own environment)
+	$(VENV)/bootstrap/bin/uv venv --quiet --allow-existing --python $(VENV)/bin/python .tm/oracles
+	$(VENV)/bootstrap/bin/uv pip install --quiet --python .tm/oracles --group oracles
+	.tm/oracles/bin/python -m tests.oracles.calendars

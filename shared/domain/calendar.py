@@ -9,14 +9,10 @@ from itertools import islice
 from typing import Final, assert_never
 from zoneinfo import ZoneInfo
 
-from shared.domain.business_days import (
-    SATURDAY,
-    add_months,
-    business_days_before,
-    last_business_day,
-)
+from shared.domain.business_days import add_months, business_days_before, last_business_day
 from shared.domain.expiry import last_day
 from shared.domain.instruments import Product, ProductGroup
+from shared.domain.special_days import trading_day
 from shared.domain.symbols import MONTH_LETTERS, ContractMonth
 
 CHICAGO: Final = ZoneInfo("America/Chicago")
@@ -24,21 +20,18 @@ DAY_ROLLS_AT: Final = time(17)  # in Chicago
 
 _MONTHS_AHEAD_MAX: Final = 240  # no product is listed for longer
 
-# Session hours and early closes of the codes in `Product.hours` belong here.
-
 
 def trade_date(at: datetime) -> date:
     """The trading day of an instant: it begins at 17:00 Chicago and is named by its last date.
 
-    From Friday 17:00 to Monday it is Monday. Holidays keep their own date. Raises ValueError for
-    a time without zone.
+    From Friday 17:00 to Monday it is Monday. A holiday of the exchanges belongs to the next
+    trading day, so the halt of Memorial Day and Tuesday are one. Raises ValueError for a time
+    without zone.
     """
     if at.utcoffset() is None:
         raise ValueError("A trading day needs a time with its zone.")
     local = at.astimezone(CHICAGO)
-    day = local.date() + timedelta(days=local.time() >= DAY_ROLLS_AT)
-    weekday = day.weekday()
-    return day if weekday < SATURDAY else day + timedelta(days=7 - weekday)
+    return trading_day(local.date() + timedelta(days=local.time() >= DAY_ROLLS_AT))
 
 
 def last_trading_day(product: Product, year: int, month: int) -> date:

@@ -52,7 +52,7 @@ def _last_day(contract: ContractMonth) -> date:
         ("2026-10-10T18:00:00", "2026-10-12"),
         ("2026-10-11T16:00:00", "2026-10-12"),
         ("2026-10-11T17:00:00", "2026-10-12"),  # Sunday's opening
-        ("2026-12-31T17:00:00", "2027-01-01"),
+        ("2026-12-31T17:00:00", "2027-01-04"),
     ],
 )
 def test_the_trading_day_rolls_at_17_in_chicago(chicago: str, day: str) -> None:
