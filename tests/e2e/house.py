@@ -86,6 +86,15 @@ class House:
 
         return await eventually(missing, within_s=within_s, what=f"rest after {step}")
 
+    async def quiet(self, within_s: float = RESTS_WITHIN_S) -> float:
+        """Wait until everybody agrees; how long it took."""
+        return await eventually(self.disagreement, within_s=within_s, what="rest")
+
+    async def reconnect(self) -> None:
+        """After PostgreSQL was away. Raises what the driver raises while it still is."""
+        self.database.terminate()
+        self.database = await connected(self.stack.info["database_url"])
+
     # ---- seeing
 
     async def _unlike(self, step: Step) -> str | None:
@@ -172,8 +181,7 @@ async def running_house(closes: list[str]) -> AsyncIterator[House]:
         discord.switches.set(message_limit=1_000)
         stack, control_port = await asyncio.to_thread(_start, folder, closes, discord.url)
         opened.callback(stack.stop)
-        database = await _connect(stack.info["database_url"])
-        opened.push_async_callback(database.close)
+        database = await connected(stack.info["database_url"])
         await database.execute("UPDATE users SET discord_user_id = $1", DISCORD_USER)
         browser = await opened.enter_async_context(await Browser.signed_in(stack.info))
         accounts = {row["id"]: row["name"] for row in await browser.get("/api/accounts/")}
@@ -183,7 +191,7 @@ async def running_house(closes: list[str]) -> AsyncIterator[House]:
         view = await opened.enter_async_context(
             watching(gateway, browser.user, token, list(accounts))
         )
-        yield House(
+        house = House(
             stack=stack,
             discord=discord,
             venue=await opened.enter_async_context(VenueControl(control_port)),
@@ -194,6 +202,10 @@ async def running_house(closes: list[str]) -> AsyncIterator[House]:
             accounts=accounts,
             keys=keys,
         )
+        try:
+            yield house
+        finally:
+            await house.database.close(timeout=1.0)
 
 
 def _start(folder: Path, closes: list[str], discord_url: str) -> tuple[Stack, int]:
@@ -220,7 +232,8 @@ async def _create(browser: Browser, name: str, accounts: dict[int, str]) -> str:
     return key
 
 
-async def _connect(url: str) -> asyncpg.Connection:
+async def connected(url: str) -> asyncpg.Connection:
+    """As the owner of the database, past row security."""
     return await asyncpg.connect(url.replace("+asyncpg", "", 1))
 
 
