@@ -34,6 +34,8 @@ from paper.book_values import (
     Tif,
     Touch,
     Traded,
+    Trail,
+    Trailed,
     Triggered,
     Why,
     WrongSide,
@@ -85,7 +87,7 @@ class Book:
         entry = self._live[order_id]
         grown = terms.qty - entry.terms.qty
         if entry.forgets_trigger(terms):
-            entry.triggered = False
+            entry.triggered, entry.level = False, None
         entry.terms = terms
         for child in self._children_of(order_id):
             if grown:
@@ -120,6 +122,7 @@ class Book:
 
     def _arrive(self, entry: Entry) -> None:
         """An order reaches the market: it may take the opposite quote, and only now if IOC."""
+        self._follow(entry)
         if self._is_untriggered_stop(entry) and self._stop_hit(entry):
             if self.rules.wrong_side is WrongSide.REJECT:
                 self._end(entry, Why.WRONG_SIDE)
@@ -129,13 +132,14 @@ class Book:
             self._take(entry)
 
     def _match(self, entry: Entry) -> None:
+        self._follow(entry)
         if self._is_untriggered_stop(entry):
             if self._stop_hit(entry):
                 self._trigger(entry)
                 self._take(entry)
         elif entry.terms.kind.has_limit:
-            if self._limit_reached(entry) and entry.terms.price is not None:
-                self._trade(entry, entry.terms.price)
+            if self._limit_reached(entry) and entry.limit is not None:
+                self._trade(entry, entry.limit)
         else:
             self._take(entry)
 
@@ -151,11 +155,11 @@ class Book:
         against, sign = self.quote.opposite(entry.side), entry.side.sign
         if not entry.terms.kind.has_limit:
             return offset(against, sign * self.rules.slippage_ticks, self._tick_size)
-        limit = entry.terms.price
+        limit = entry.limit
         return against if limit is not None and sign * (limit - against) >= 0 else None
 
     def _limit_reached(self, entry: Entry) -> bool:
-        limit = entry.terms.price
+        limit = entry.limit
         if limit is None:
             return False
         seen = (self.quote.last, self.quote.opposite(entry.side))
@@ -164,11 +168,23 @@ class Book:
         return beyond >= 0 if self.rules.touch is Touch.TOUCHED else beyond > 0
 
     def _stop_hit(self, entry: Entry) -> bool:
-        stop = entry.terms.stop_price
+        stop = entry.trigger
         return stop is not None and entry.side.sign * (self.quote.last - stop) >= 0
 
     def _is_untriggered_stop(self, entry: Entry) -> bool:
         return entry.terms.kind.has_stop and not entry.triggered
+
+    def _follow(self, entry: Entry) -> None:
+        """Let a trailing stop come after the last trade, never back."""
+        trail = entry.terms.trail
+        if trail is None or entry.triggered or not _has_begun(entry, trail, self.quote.last):
+            return
+        level = self.quote.last + entry.side.sign * trail.distance
+        stands = entry.trigger
+        nearer = None if stands is None else entry.side.sign * (stands - level)
+        if nearer is None or nearer >= (trail.step or self._tick_size):
+            entry.level = level
+            self._events.append(Trailed(entry.id, level))
 
     def _trigger(self, entry: Entry) -> None:
         entry.triggered = True
@@ -253,3 +269,7 @@ class Book:
     def _told(self) -> list[BookEvent]:
         events, self._events = self._events, []
         return events
+
+
+def _has_begun(entry: Entry, trail: Trail, last: Decimal) -> bool:
+    return trail.starts_at is None or entry.side.sign * (trail.starts_at - last) >= 0

@@ -29,14 +29,20 @@ class Kind(StrEnum):
     LIMIT = "Limit"
     STOP = "Stop"
     STOP_LIMIT = "StopLimit"
+    TRAILING_STOP = "TrailingStop"
+    TRAILING_STOP_LIMIT = "TrailingStopLimit"
 
     @property
     def has_limit(self) -> bool:
-        return self in (Kind.LIMIT, Kind.STOP_LIMIT)
+        return self in (Kind.LIMIT, Kind.STOP_LIMIT, Kind.TRAILING_STOP_LIMIT)
 
     @property
     def has_stop(self) -> bool:
-        return self in (Kind.STOP, Kind.STOP_LIMIT)
+        return self not in (Kind.MARKET, Kind.LIMIT)
+
+    @property
+    def trails(self) -> bool:
+        return self in (Kind.TRAILING_STOP, Kind.TRAILING_STOP_LIMIT)
 
 
 class Tif(StrEnum):
@@ -95,8 +101,20 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class Trail:
+    """How a stop follows the last trade: `distance` behind it, in moves of at least `step`.
+
+    It begins as soon as the market has reached `starts_at`, at once when that is None.
+    """
+
+    distance: Decimal
+    starts_at: Decimal | None = None
+    step: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
-    """One version of an order. `price` is the limit, `stop_price` the trigger."""
+    """One version of an order. `price` is the limit, `stop_price` the (first) trigger."""
 
     qty: int
     kind: Kind
@@ -104,6 +122,7 @@ class Terms:
     price: Decimal | None = None
     stop_price: Decimal | None = None
     expires_at: datetime | None = None
+    trail: Trail | None = None
 
 
 @dataclass(slots=True)
@@ -123,6 +142,19 @@ class Entry:
     triggered: bool = False
     filled: int = 0
     sibling_filled: int = 0
+    level: Decimal | None = None  # where the trigger stands after it has trailed
+
+    @property
+    def trigger(self) -> Decimal | None:
+        return self.terms.stop_price if self.level is None else self.level
+
+    @property
+    def limit(self) -> Decimal | None:
+        """The limit; of a trailing order it keeps its distance to the trigger."""
+        price, first = self.terms.price, self.terms.stop_price
+        if price is None or first is None or self.level is None:
+            return price
+        return price + self.level - first
 
     def forgets_trigger(self, terms: Terms) -> bool:
         """Whether new terms make a stop that was hit wait for its trigger again."""
@@ -155,6 +187,14 @@ class Triggered:
 
 
 @dataclass(frozen=True, slots=True)
+class Trailed:
+    """The trigger of a stop has followed the market to `level`."""
+
+    order_id: int
+    level: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Traded:
     """One fill. `filled` is the quantity filled so far, `done` whether that is all of it."""
 
@@ -179,4 +219,4 @@ class Ended:
     why: Why
 
 
-BookEvent = Released | Triggered | Traded | Resized | Ended
+BookEvent = Released | Triggered | Trailed | Traded | Resized | Ended

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -69,6 +70,12 @@ class Call:
 
     def number(self, name: str) -> int:
         return _int(self.text(name), name)
+
+    def decimal(self, name: str) -> Decimal:
+        try:
+            return Decimal(self.text(name))
+        except ArithmeticError:
+            raise Refusal(400, f"{name} is no number") from None
 
     def numbers(self, name: str) -> list[int]:
         value = self.params.get(name)

@@ -49,6 +49,19 @@ class Cashier:
         self._log(account_id, row, now, "Starting balance")
         self._balance(account_id, now)
 
+    def move(
+        self, account_id: int, change_usd: Decimal, now: datetime, comment: str | None
+    ) -> None:
+        """Money put in or taken out by hand."""
+        row = self.ledger.deposit(account_id, change_usd, self._store.next_id)
+        self._log(account_id, row, now, comment)
+        self._balance(account_id, now)
+
+    def moved_since(self, account_id: int, since: datetime) -> bool:
+        """Whether money was moved by hand after `since`; the first deposit does not count."""
+        moves = [x for x in self._logs(account_id) if x.cash_change_type == CashKind.FUNDS]
+        return any(move.timestamp > stamp(since) for move in moves[1:])
+
     def book(self, fill: rows.Fill, account_id: int, now: datetime) -> None:
         """A fill that was just made: the rest of step 6, and step 7."""
         instrument = self._reference.must(fill.contract_id)

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from paper.book_values import Kind, Terms, Tif
+from paper.book_values import Kind, Terms, Tif, Trail
 from paper.clock import session_end
 from paper.reference import Instrument
 from shared.domain.price import is_on_tick
@@ -21,8 +21,6 @@ _UNSUPPORTED: Final = frozenset(
         "LimitIfTouched",
         "MIT",
         "QTS",
-        "TrailingStop",
-        "TrailingStopLimit",
         "MarketLimit",
         "MarketStopWithProtection",
         "MarketWithProtection",
@@ -37,6 +35,7 @@ class Version(msgspec.Struct, rename="camel"):
     order_type: str | None = None
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    peg_difference: Decimal | None = None
     max_show: int | None = None
     time_in_force: str | None = None
     expire_time: datetime | None = None
@@ -99,9 +98,25 @@ def terms_of(version: Version, qty: int, instrument: Instrument, now: datetime) 
         kind=kind,
         tif=tif,
         price=_priced(version.price, instrument) if kind.has_limit else None,
-        stop_price=_priced(stop, instrument) if kind.has_stop else None,
+        stop_price=_trigger(kind, stop, instrument),
         expires_at=session_end(now) if tif is Tif.DAY else _end(version, tif),
+        trail=Trail(_peg(version, instrument)) if kind.trails else None,
     )
+
+
+def _trigger(kind: Kind, stop: Decimal | None, instrument: Instrument) -> Decimal | None:
+    """A trailing stop without a trigger begins at its distance from the market."""
+    if not kind.has_stop or (stop is None and kind is Kind.TRAILING_STOP):
+        return None
+    return _priced(stop, instrument)
+
+
+def _peg(version: Version, instrument: Instrument) -> Decimal:
+    """The distance of a trailing stop; its sign is not documented, so either is taken."""
+    peg = _priced(version.peg_difference, instrument)
+    if peg == 0:
+        raise Refused("InvalidPrice", "pegDifference is zero")
+    return abs(peg)
 
 
 def _end(version: Version, tif: Tif) -> datetime | None:

@@ -10,6 +10,8 @@ from typing import Final
 
 from paper import rows
 from paper.clock import Clock
+from paper.hours import product_session
+from paper.margins import MARGINS
 from paper.rows import stamp
 from paper.store import Store
 from shared.domain.calendar import CHICAGO, front_month, last_trading_day, listed, trade_date
@@ -93,6 +95,15 @@ class Reference:
                 status="DefinitionChecked",
             )
             self._store.put(row)
+            asked = MARGINS[month.root]
+            self._store.put(
+                rows.ContractMargin(
+                    id=row.id,
+                    initial_margin=asked.initial_usd,
+                    maintenance_margin=asked.maintenance_usd,
+                    timestamp=row.timestamp,
+                )
+            )
         return self.must(row.id)
 
     def suggested(self, text: str, limit: int) -> list[Instrument]:
@@ -172,7 +183,20 @@ class Reference:
             is_micro=product.micro_of is not None,
         )
         self._store.put(row)
+        self._add_dependents(row, product)
         return row
+
+    def _add_dependents(self, row: rows.Product, product: Product) -> None:
+        asked = MARGINS[product.root]
+        self._store.put(
+            rows.ProductMargin(
+                id=row.id,
+                initial_margin=asked.initial_usd,
+                maintenance_margin=asked.maintenance_usd,
+                timestamp=stamp(self._clock.now()),
+            )
+        )
+        self._store.put(product_session(row.id, product.hours))
 
     def _named(self, row_type: type[rows.Exchange | rows.ContractGroup], name: str) -> int:
         row = self._store.named(row_type, name)

@@ -10,28 +10,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
+from paper.risk_rows import (
+    AccountRiskStatus,
+    ContractMargin,
+    MarginSnapshot,
+    ProductMargin,
+    ProductSession,
+    UserAccountAutoLiq,
+)
+from paper.strategy_rows import OrderStrategy, OrderStrategyLink, OrderStrategyType
+from paper.wire import Row, TradeDate, Wire, encode, stamp, trade_date_of
+
+__all__ = [
+    "AccountRiskStatus",
+    "ContractMargin",
+    "MarginSnapshot",
+    "OrderStrategy",
+    "OrderStrategyLink",
+    "OrderStrategyType",
+    "ProductMargin",
+    "ProductSession",
+    "Row",
+    "TradeDate",
+    "UserAccountAutoLiq",
+    "Wire",
+    "encode",
+    "stamp",
+    "trade_date_of",
+]
+
 USD: Final = 1  # id of the currency
-
-
-class Wire(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
-    """Anything that is sent; a field at its default is left out."""
-
-
-class Row(Wire, frozen=True, kw_only=True):
-    id: int
-
-
-class TradeDate(Wire, frozen=True, kw_only=True):
-    year: int
-    month: int
-    day: int
 
 
 class User(Row, frozen=True, kw_only=True):
@@ -115,6 +129,7 @@ class OrderVersion(Row, frozen=True, kw_only=True):
     order_type: str
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    peg_difference: Decimal | None = None
     max_show: int | None = None
     time_in_force: str
     expire_time: str | None = None
@@ -254,9 +269,13 @@ class Session(Row, frozen=True, kw_only=True):
 
 
 class Trigger(Row, frozen=True, kw_only=True):
-    """Never shown: whether the stop order with this id has been hit."""
+    """Never shown: where the stop order with this id stands, and whether it has been hit."""
 
     hit: bool
+    level: Decimal | None = None  # where a trailing stop stands now
+    peg: Decimal | None = None  # how a stop of a strategy trails, which no version tells
+    starts_at: Decimal | None = None
+    step: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +297,9 @@ class Kind:
 
     @property
     def plural(self) -> str:
-        stem, ends_in_y = self.name.removesuffix("y"), self.name.endswith("y")
-        return f"{stem}ies" if ends_in_y else f"{self.name}s"
+        if self.name.endswith("y"):
+            return f"{self.name.removesuffix('y')}ies"
+        return f"{self.name}es" if self.name.endswith("s") else f"{self.name}s"
 
 
 _ALL: Final = (
@@ -296,32 +316,23 @@ _ALL: Final = (
     Kind("fill", Fill, "order_id"),
     Kind("fillFee", FillFee, "id"),
     Kind("fillPair", FillPair, "position_id"),
+    Kind("marginSnapshot", MarginSnapshot, "id"),
+    Kind("accountRiskStatus", AccountRiskStatus, "id"),
+    Kind("userAccountAutoLiq", UserAccountAutoLiq, "id"),
+    Kind("orderStrategy", OrderStrategy, "account_id"),
+    Kind("orderStrategyLink", OrderStrategyLink, "order_strategy_id"),
+    Kind("orderStrategyType", OrderStrategyType, found=True, shared=True),
     Kind("currency", Currency, found=True, shared=True),
     Kind("exchange", Exchange, found=True, shared=True),
     Kind("contractGroup", ContractGroup, found=True, shared=True),
     Kind("product", Product, "exchange_id", found=True, shared=True),
     Kind("contractMaturity", ContractMaturity, "product_id", listed=False, shared=True),
     Kind("contract", Contract, "contract_maturity_id", listed=False, found=True, shared=True),
+    Kind("productMargin", ProductMargin, "id", shared=True, synced=False),
+    Kind("contractMargin", ContractMargin, "id", listed=False, shared=True, synced=False),
+    Kind("productSession", ProductSession, "id", listed=False, shared=True, synced=False),
     Kind("session", Session, hidden=True, synced=False),
     Kind("trigger", Trigger, hidden=True, synced=False),
 )
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in _ALL})
 KIND_OF: Final[Mapping[type[Row], Kind]] = MappingProxyType({kind.row: kind for kind in _ALL})
-
-
-def stamp(at: datetime) -> str:
-    """A timestamp as the broker writes it: `2026-03-02T16:30:00.123Z`."""
-    at = at.astimezone(UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
-
-
-def trade_date_of(day: date) -> TradeDate:
-    return TradeDate(year=day.year, month=day.month, day=day.day)
-
-
-def encode(value: object) -> bytes:
-    """JSON with every Decimal as a number, digit for digit."""
-    return _ENCODER.encode(value)
-
-
-_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

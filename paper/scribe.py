@@ -283,6 +283,7 @@ class Scribe:
             order_type=terms.kind.value,
             price=terms.price,
             stop_price=terms.stop_price,
+            peg_difference=terms.trail.distance if terms.trail and terms.kind.trails else None,
             max_show=max_show,
             time_in_force=terms.tif.value,
             expire_time=None if ends is None else stamp(ends),

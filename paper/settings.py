@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from paper.policy import DEFAULT_POLICY, Policy
+
 ACCOUNTS_MAX = 64
 
 
@@ -51,6 +53,7 @@ class PaperSettings(BaseSettings):
     )
     paper_clock: Literal["wall", "manual"] = "wall"
     paper_clock_start: datetime | None = Field(None, description="of the manual clock")
+    paper_policy: Policy = Field(DEFAULT_POLICY, description="what it insists on, as JSON")
     paper_control_port: int | None = Field(None, ge=0, le=65_535, description="local and test only")
 
     @model_validator(mode="after")

@@ -6,10 +6,12 @@ the clock once per call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
+
+from msgspec.structs import replace
 
 from paper.book import Book
 from paper.book_values import (
@@ -25,16 +27,21 @@ from paper.book_values import (
     Terms,
     Tif,
     Traded,
+    Trail,
+    Trailed,
     Triggered,
     Why,
 )
 from paper.cashier import Cashier
 from paper.clock import Clock, session_end
 from paper.market import MEMBERS, Market
+from paper.policy import DEFAULT_POLICY
 from paper.reference import Reference
+from paper.risk import LIQUIDATE, Risk
 from paper.rows import CashBalance, Fill, Order, OrderVersion, Trigger
 from paper.scribe import FINAL, VENUE, NewOrder, Scribe, Sender
 from paper.store import Store
+from paper.valuation import Valuation
 from shared.domain.calendar import trade_date
 
 _STATUS: Final = {Why.EXPIRED: "Expired", Why.WRONG_SIDE: "Rejected"}
@@ -46,6 +53,8 @@ class Trading:
     def __init__(self, store: Store, reference: Reference, market: Market, clock: Clock) -> None:
         self.rules = DEFAULT_RULES
         self.cashier = Cashier(store, reference)
+        self.risk = Risk(store, Valuation(self.cashier.ledger, market, reference), DEFAULT_POLICY)
+        self.on_news: Callable[[int], None] = lambda _order_id: None
         self.scribe = Scribe(store)
         self._store = store
         self._reference = reference
@@ -54,6 +63,8 @@ class Trading:
         self._books: dict[int, Book] = {}
         self._books_of_root: dict[str, list[Book]] = {}
         self._day: date = trade_date(clock.now())
+        self._news: dict[int, None] = {}
+        self._settling = False
 
     # ---- commands
 
@@ -62,6 +73,7 @@ class Trading:
         self._begin()
         for new in orders:
             self.scribe.placed(new)
+            self._keep_trail(new)
         for new in orders:
             self.scribe.accepted(new.id, waiting=new.parent_id is not None)
         book = self._book(orders[0].contract_id)
@@ -75,6 +87,8 @@ class Trading:
         for new in orders:
             why = reason if new.parent_id is None else "ParentRejected"
             self.scribe.rejected(new.id, why, text)
+            self._news[new.id] = None
+        self._settle()
 
     def modify(
         self, order_id: int, terms: Terms, sender: Sender, text: str | None, max_show: int | None
@@ -85,7 +99,7 @@ class Trading:
         command_id = self.scribe.modified(order_id, terms, sender, text, max_show)
         entry = book.get(order_id)
         if entry is not None and entry.triggered and entry.forgets_trigger(terms):
-            self._store.put(Trigger(id=order_id, hit=False), entry.account_id)
+            self._mark(order_id, hit=False, level=None)
         self._write(book, book.modify(order_id, terms))
         return command_id
 
@@ -116,9 +130,10 @@ class Trading:
         self.place([NewOrder(order_id, account_id, contract_id, side, terms, sender, admin=admin)])
         return order_id
 
-    def is_live(self, order_id: int) -> bool:
+    def live(self, order_id: int) -> Entry | None:
+        """The order as the book holds it, None when it is final or unknown."""
         order = self._store.get(Order, order_id)
-        return order is not None and order_id in self._book(order.contract_id)
+        return None if order is None else self._book(order.contract_id).get(order_id)
 
     # ---- the market and the clock
 
@@ -130,6 +145,24 @@ class Trading:
             quote = self._market.quote(root)
             for book in self._books_of_root.get(root, ()):
                 self._write(book, book.tick(quote))
+        if self.risk.policy.margin:
+            self._liquidate_breached()
+
+    def force_liquidation(self, account_id: int) -> list[int]:
+        """The venue closes an account's positions itself; returns its orders' ids."""
+        self.risk.mark(account_id, LIQUIDATE, self._begin())
+        held = [c for (owner, c), x in self.cashier.ledger.holdings.items() if owner == account_id]
+        live = [c for c, book in self._books.items() if book.entries(account_id)]
+        closed = [
+            self.liquidate(account_id, contract_id, VENUE, admin=True)
+            for contract_id in dict.fromkeys([*held, *live])
+        ]
+        return [order_id for order_id in closed if order_id is not None]
+
+    def _liquidate_breached(self) -> None:
+        holders = {owner for (owner, _), x in self.cashier.ledger.holdings.items() if x.lots}
+        for account_id in self.risk.breached(sorted(holders)):
+            self.force_liquidation(account_id)
 
     def on_time(self) -> None:
         """End what is over and begin the trading day that has come."""
@@ -139,6 +172,7 @@ class Trading:
         today = trade_date(now)
         if today != self._day:
             self.cashier.roll(self._day, now)
+            self.risk.lift(now)
             self._day = today
 
     def set_rules(self, rules: Rules) -> None:
@@ -168,11 +202,12 @@ class Trading:
             id=order.id,
             account_id=order.account_id,
             side=Side(order.action),
-            terms=_terms_of(version, given_at),
+            terms=_terms_of(version, given_at, trigger),
             parent_id=order.parent_id,
             sibling_id=order.oco_id,
             waiting=order.ord_status == "Suspended",
             triggered=trigger is not None and trigger.hit,
+            level=None if trigger is None else trigger.level,
             filled=self.scribe.filled_qty(order.id),
             sibling_filled=0 if order.oco_id is None else self.scribe.filled_qty(order.oco_id),
         )
@@ -181,12 +216,14 @@ class Trading:
 
     def _write(self, book: Book, events: Iterable[BookEvent]) -> None:
         for event in events:
+            self._news[event.order_id] = None
             match event:
                 case Released(order_id):
                     self.scribe.released(order_id)
                 case Triggered(order_id):
-                    account_id = self._store.must(Order, order_id).account_id
-                    self._store.put(Trigger(id=order_id, hit=True), account_id)
+                    self._mark(order_id, hit=True)
+                case Trailed(order_id, level):
+                    self._mark(order_id, level=level)
                 case Traded():
                     self._write_fill(event)
                 case Resized(order_id):
@@ -195,11 +232,39 @@ class Trading:
                     self._write_end(order_id, why)
                 case _:
                     assert_never(event)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Tell who follows orders which ones changed, once all of a transaction is written."""
+        if self._settling:
+            return
+        self._settling = True
+        try:
+            while self._news:
+                order_id = next(iter(self._news))
+                del self._news[order_id]
+                self.on_news(order_id)
+        finally:
+            self._settling = False
+
+    def _mark(self, order_id: int, **fields: Any) -> None:
+        """Remember where a stop stands; the broker tells nobody."""
+        account_id = self._store.must(Order, order_id).account_id
+        known = self._store.get(Trigger, order_id) or Trigger(id=order_id, hit=False)
+        self._store.put(replace(known, **fields), account_id)
+
+    def _keep_trail(self, new: NewOrder) -> None:
+        """How a strategy's stop trails stands in no version, so it is kept beside it."""
+        trail = new.terms.trail
+        if trail is not None and not new.terms.kind.trails:
+            self._mark(new.id, peg=trail.distance, starts_at=trail.starts_at, step=trail.step)
 
     def _write_fill(self, event: Traded) -> None:
         fill = self.scribe.traded(event)
         account_id = self._store.must(Order, event.order_id).account_id
-        self.cashier.book(fill, account_id, self._clock.now())
+        now = self._clock.now()
+        self.cashier.book(fill, account_id, now)
+        self.risk.note_margin(account_id, now)
         if event.done:
             self.scribe.filled(event.order_id)
 
@@ -246,7 +311,7 @@ def _entry(new: NewOrder) -> Entry:
     )
 
 
-def _terms_of(version: OrderVersion, given_at: datetime) -> Terms:
+def _terms_of(version: OrderVersion, given_at: datetime, trigger: Trigger | None) -> Terms:
     tif = Tif(version.time_in_force)
     ends = None if version.expire_time is None else datetime.fromisoformat(version.expire_time)
     return Terms(
@@ -256,4 +321,13 @@ def _terms_of(version: OrderVersion, given_at: datetime) -> Terms:
         price=version.price,
         stop_price=version.stop_price,
         expires_at=session_end(given_at) if tif is Tif.DAY else ends,
+        trail=_trail_of(version, trigger),
     )
+
+
+def _trail_of(version: OrderVersion, trigger: Trigger | None) -> Trail | None:
+    if version.peg_difference is not None:
+        return Trail(version.peg_difference)
+    if trigger is None or trigger.peg is None:
+        return None
+    return Trail(trigger.peg, trigger.starts_at, trigger.step)

@@ -22,6 +22,7 @@ from paper.sessions import Sessions
 from paper.settings import Login, PaperSettings
 from paper.store import Store
 from paper.trading import Trading
+from shared.domain.instruments import PRODUCTS
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -43,6 +44,8 @@ class Venue:
         self.market = Market(self._first_price)
         self.reference = Reference(self.store, self.clock)
         self.trading = Trading(self.store, self.reference, self.market, self.clock)
+        self.risk = self.trading.risk
+        self.risk.policy = settings.paper_policy
         self.sessions = Sessions(self.store, self.clock, settings.paper_token_life_s)
         self.sessions.on_ended = self.hub.end_session
         self.journal: Journal = NoJournal()
@@ -56,8 +59,12 @@ class Venue:
             self.journal = FileJournal(path)
         if self.store.get(rows.Currency, rows.USD) is None:
             self.store.put(rows.Currency(id=rows.USD, name="USD", symbol="$"))
+        for root in PRODUCTS:
+            self.reference.product(root)
         for number, login in enumerate(self.settings.logins()):
             self._open_login(login, login.prefix or _prefix(number))
+        for account in self.store.all(rows.Account):
+            self.risk.open(account.id, self.clock.now())
         self.trading.on_time()
         self.commit()
         _log.info(

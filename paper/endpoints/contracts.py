@@ -9,11 +9,11 @@ from paper import rows
 from paper.calls import Call, Refusal, endpoint
 from paper.endpoints.entities import NOT_FOUND
 from paper.fees import fee_usd
+from paper.margins import MARGINS
 from paper.reference import Instrument
 from shared.domain.instruments import PRODUCTS
 
 _SUGGESTED: Final = 10
-_DAY_MARGIN_USD: Final = Decimal(500)  # the first cut checks no margin; the field is documented
 _ZERO: Final = Decimal("0.00")
 
 
@@ -74,7 +74,7 @@ def _fees(product: rows.Product) -> object:
         "commission": fee_usd(product.name, 1),
         "commissionCurrencyId": rows.USD,
         "orderRoutingFee": _ZERO,
-        "dayMargin": _DAY_MARGIN_USD,
-        "nightMargin": _DAY_MARGIN_USD,
-        "fullMargin": _DAY_MARGIN_USD,
+        "dayMargin": MARGINS[product.name].day_usd,
+        "nightMargin": MARGINS[product.name].initial_usd,
+        "fullMargin": MARGINS[product.name].initial_usd,
     }

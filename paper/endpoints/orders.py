@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from paper.book_values import Side
+from paper.book_values import Side, Terms
 from paper.calls import Call, Refusal, endpoint
 from paper.checks import (
     QTY_MAX,
@@ -18,7 +19,7 @@ from paper.checks import (
 )
 from paper.faults import Fault
 from paper.reference import Instrument
-from paper.rows import Account, Order
+from paper.rows import Account, Command, Order, Position
 from paper.scribe import FINAL, NewOrder, Sender
 from paper.venue import Venue
 
@@ -70,14 +71,8 @@ def modify_order(call: Call) -> object:
     violations = [*violations_of(asked, sided=False), *_qty_violations(asked)]
     if violations:
         return _violated(violations)
-    qty = asked.order_qty or 0
-    if not venue.trading.is_live(order.id):
-        return _failed(Refused("TooLate", "The order is final"))
-    if qty <= venue.trading.scribe.filled_qty(order.id):
-        return _failed(Refused("TooLate", "The quantity is filled already"))
     try:
-        instrument = venue.reference.must(order.contract_id)
-        terms = terms_of(asked, qty, instrument, venue.clock.now())
+        terms = _new_terms(venue, order, asked)
     except Refused as refused:
         return _failed(refused)
     sender = _sender(call, asked)
@@ -109,6 +104,21 @@ def liquidate_position(call: Call) -> object:
     return {"orderId": order_id}
 
 
+@endpoint("order/liquidatepositions", is_action=True)
+def liquidate_positions(call: Call) -> object:
+    """Several positions by their ids, each as `liquidateposition` does."""
+    positions = [call.venue.store.get(Position, x) for x in call.numbers("positions")]
+    sender, is_admin = _sender(call, call.read(_Action)), call.params.get("admin") is True
+    for position in positions:
+        if position is None or call.venue.store.user_of(position.account_id) != call.user_id:
+            return {"ok": False, "errorText": "Position is not found"}
+    for position in filter(None, positions):
+        call.venue.trading.liquidate(
+            position.account_id, position.contract_id, sender, admin=is_admin
+        )
+    return {"ok": True}
+
+
 def place_manually(venue: Venue, account_id: int, symbol: str, action: str, qty: int) -> int:
     """An order as a person would click it: no client id, not automated. Raises Refused."""
     instrument = _instrument(venue, symbol)
@@ -128,6 +138,10 @@ def _place(call: Call, asked: _Action, others: Sequence[Version], link: str) -> 
     _own_account(call, account_id)
     try:
         orders = _orders(call, asked, account_id, others, link)
+        _check_client_ids(call.venue, orders)
+        for new in orders:
+            if new.parent_id is None:
+                call.venue.risk.refuse_at_once(new, call.venue.clock.now())
         return _done(call.venue, orders, link)
     except Refused as refused:
         return _failed(refused)
@@ -194,13 +208,54 @@ def _done(venue: Venue, orders: Sequence[NewOrder], link: str) -> object:
             raise Refused(reason, text)
         venue.trading.refuse(orders, reason, text)
     else:
-        venue.trading.place(orders)
+        accept(venue, orders)
     names = {"oso": ("oso1Id", "oso2Id"), "oco": ("ocoId",)}.get(link, ())
     body: dict[str, object] = {"orderId": orders[0].id}
     body |= {name: new.id for name, new in zip(names, orders[1:], strict=False)}
     if venue.chance.random() < _SAYS_SUCCESS:
         body["failureReason"] = "Success"
     return body
+
+
+def accept(venue: Venue, orders: Sequence[NewOrder]) -> None:
+    """Place orders that belong together, or write them as rejected by the risk check."""
+    leading = [new for new in orders if new.parent_id is None]
+    rejected = next(filter(None, map(venue.risk.rejection, leading)), None)
+    if rejected is None:
+        venue.trading.place(orders)
+    else:
+        venue.trading.refuse(orders, rejected.reason, rejected.text)
+
+
+def _check_client_ids(venue: Venue, orders: Sequence[NewOrder]) -> None:
+    if not venue.risk.policy.unique_cl_ord_id:
+        return
+    asked = {new.sender.cl_ord_id for new in orders} - {None}
+    if any(command.cl_ord_id in asked for command in venue.store.all(Command)):
+        raise Refused("OtherExecutionRelated", "clOrdId is not unique")
+
+
+def _new_terms(venue: Venue, order: Order, asked: _Action) -> Terms:
+    """What a modification makes of a live order. Raises Refused."""
+    qty, now = asked.order_qty or 0, venue.clock.now()
+    instrument, live = venue.reference.must(order.contract_id), venue.trading.live(order.id)
+    if live is None:
+        raise Refused("TooLate", "The order is final")
+    if qty <= venue.trading.scribe.filled_qty(order.id):
+        raise Refused("TooLate", "The quantity is filled already")
+    if live.terms.kind.trails:
+        _check_trailing(venue, order, asked)
+        return replace(live.terms, qty=qty)
+    return terms_of(asked, qty, instrument, now)
+
+
+def _check_trailing(venue: Venue, order: Order, asked: _Action) -> None:
+    """Of a trailing stop only the quantity may change. Raises Refused."""
+    version = venue.trading.scribe.version_of(order.id)
+    named = (asked.order_type, asked.price, asked.stop_price, asked.peg_difference)
+    stands = (version.order_type, version.price, version.stop_price, version.peg_difference)
+    if any(new not in (None, old) for new, old in zip(named, stands, strict=True)):
+        raise Refused("TrailingStopNonOrderQtyModify", "Only the quantity may be changed")
 
 
 def _instrument(venue: Venue, symbol: str) -> Instrument:

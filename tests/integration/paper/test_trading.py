@@ -57,7 +57,7 @@ async def test_one_market_order_is_told_in_the_order_of_the_broker(it: VenueProc
         await socket.event("order", id=answer["orderId"], ordStatus="Filled")
         await socket.do("order/liquidateposition", await _position(socket, account))
         told = socket.told()
-        assert [(kind, event) for kind, event, _ in told[:14]] == [
+        assert [(kind, event) for kind, event, _ in told[:15]] == [
             ("command", "Created"),
             ("order", "Created"),
             ("orderVersion", "Created"),
@@ -71,6 +71,7 @@ async def test_one_market_order_is_told_in_the_order_of_the_broker(it: VenueProc
             ("fillFee", "Created"),
             ("position", told[11][1]),  # created by whichever test trades first
             ("cashBalance", "Updated"),
+            ("marginSnapshot", "Updated"),
             ("order", "Updated"),
         ]
         command, placed, version = told[0][2], told[1][2], told[2][2]
