@@ -12,6 +12,7 @@ from decimal import (
     Inexact,
     InvalidOperation,
 )
+from functools import reduce
 
 Usd = Decimal
 
@@ -53,10 +54,12 @@ def split_usd(amount: Usd, weights: Sequence[int]) -> list[Usd]:
     """
     total = Decimal(sum(weights))
     rest = [
-        _ROUNDING.divide(amount * weight, total).quantize(_CENT, ROUND_DOWN, context=_ROUNDING)
+        _ROUNDING.divide(EXACT.multiply(amount, Decimal(weight)), total).quantize(
+            _CENT, ROUND_DOWN, context=_ROUNDING
+        )
         for weight in weights[1:]
     ]
-    return [amount - sum(rest, Decimal(0)), *rest]
+    return [reduce(EXACT.subtract, rest, amount), *rest]
 
 
 def average_price(parts: Iterable[tuple[Decimal, int]]) -> Decimal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, Inexact, InvalidOperation, localcontext
 
 import pytest
 from hypothesis import given
@@ -52,3 +52,28 @@ def test_an_average_that_does_not_end_keeps_ten_decimals() -> None:
 @given(st.decimals(-100, 30_000, places=7), st.lists(st.integers(1, 9), min_size=1, max_size=5))
 def test_the_average_of_one_price_is_that_price(price: Decimal, quantities: list[int]) -> None:
     assert average_price((price, qty) for qty in quantities) == price
+
+
+def test_shares_and_averages_ignore_the_precision_of_the_thread() -> None:
+    amount, weights = Decimal("123456.7875"), [7, 11, 13]
+    pairs = [(Decimal("20000.25"), 3), (Decimal("20010.5"), 4)]
+    parts, average = split_usd(amount, weights), average_price(pairs)
+    with localcontext() as context:
+        context.prec = 3
+        assert split_usd(amount, weights) == parts
+        assert average_price(pairs) == average
+    assert sum(parts) == amount
+
+
+def test_shares_refuse_to_lose_a_digit() -> None:
+    with pytest.raises(Inexact):
+        split_usd(Decimal("1" * 60), [1, 11])
+    with pytest.raises(Inexact):
+        average_price([(Decimal("1" * 60), 11)])
+
+
+def test_there_is_no_share_without_weights_and_no_average_of_nothing() -> None:
+    with pytest.raises(InvalidOperation):
+        split_usd(Decimal(0), [0, 0])
+    with pytest.raises(InvalidOperation):
+        average_price([])
