@@ -14,11 +14,15 @@ MONTH_LETTERS: Final = "FGHJKMNQUVXZ"  # January to December
 
 _SYMBOL_LENGTH_MAX: Final = 64
 _ROOTS_LONGEST_FIRST: Final = sorted(PRODUCTS, key=len, reverse=True)
-# After the root: `1!`, `Z2026`, `Z26`, `Z6`, `12-26`, or nothing. Years are of this century.
+# As vendors write the exchanges after a symbol.
+_EXCHANGES: Final = "CME|CME_MINI|XCME|CBT|CBOT|XCBT|NYM|NYMEX|XNYM|CMX|COMEX|XCEC|ICEUS|CFE|CBOE"
+# After the root: `1!`, `Z2026`, `Z26`, `Z6`, `12-26`, or nothing; then an exchange (`.CME`) or
+# Yahoo's `=F`. Years are of this century.
 _REST: Final = re.compile(
     rf"\s*(?:(?P<rank>[1-9])!"
     rf"|(?P<letter>[{MONTH_LETTERS}])(?P<year>20[0-9]{{2}}|[0-9]{{1,2}})"
     rf"|(?P<month>0[1-9]|1[0-2])-(?P<short>[0-9]{{2}}))?"
+    rf"(?:\.(?:{_EXCHANGES})|=F)?"
 )
 
 
@@ -61,9 +65,10 @@ class Symbol:
 def read_symbol(text: str, today: date) -> Symbol:
     """Read a symbol in any of the forms we know.
 
-    `CME_MINI:NQ1!`, `NQZ6`, `NQZ26`, `NQZ2026`, `/NQ`, `@NQ`, `NQ` (the same as `NQ1!`) and
-    `NQ 12-26`. The exchange prefix is dropped unread, since vendors disagree on it; the root is
-    the longest one that fits. Raises AlertRefused `symbol.unknown`.
+    `CME_MINI:NQ1!`, `NQZ6`, `NQZ26`, `NQZ2026`, `/NQ`, `@NQ`, `NQ` (the same as `NQ1!`),
+    `NQ 12-26`, and with an exchange behind: `/NQZ26:XCME`, `NQZ26.CME`, `NQ=F`. The exchange is
+    dropped unread, since vendors disagree on it; the root is the longest one that fits. Raises
+    AlertRefused `symbol.unknown`.
     """
     symbol = _read(text, today)
     if symbol is None:
@@ -83,7 +88,16 @@ def _read(text: str, today: date) -> Symbol | None:
     if len(text) > _SYMBOL_LENGTH_MAX:
         return None
     whole = text.strip().upper()
-    bare = whole.rpartition(":")[2].strip().removeprefix("/").removeprefix("@")
+    before, _, last = whole.rpartition(":")
+    for part in (last, before):  # an exchange's name stands before (TradingView) or after
+        symbol = _read_bare(part, whole, today)
+        if symbol is not None:
+            return symbol
+    return None
+
+
+def _read_bare(part: str, whole: str, today: date) -> Symbol | None:
+    bare = part.strip().removeprefix("/").removeprefix("@")
     root = next((root for root in _ROOTS_LONGEST_FIRST if bare.startswith(root)), None)
     if root is None:
         return None

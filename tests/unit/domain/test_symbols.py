@@ -33,6 +33,12 @@ days = st.dates(min_value=date(2002, 1, 1), max_value=date(2089, 12, 31))
         ("M2K1!", "M2K", 1),
         ("M6E", "M6E", 1),
         ("6E9!", "6E", 9),
+        ("MNQ1!", "MNQ", 1),
+        ("CBOT_MINI:YM1!", "YM", 1),
+        ("CME:MBT1!", "MBT", 1),
+        ("/ES:XCME", "ES", 1),
+        ("@ES.CME", "ES", 1),
+        ("GC=F", "GC", 1),
     ],
 )
 def test_continuous(text: str, root: str, rank: int) -> None:
@@ -43,7 +49,21 @@ def test_continuous(text: str, root: str, rank: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["NQZ6", "NQZ26", "NQZ2026", "nqz6", "/NQZ6", "CME_MINI:NQZ2026", "NQ 12-26", "NQ12-26"],
+    [
+        "NQZ6",
+        "NQZ26",
+        "NQZ2026",
+        "nqz6",
+        "/NQZ6",
+        "CME_MINI:NQZ2026",
+        "NQ 12-26",
+        "NQ12-26",
+        "/NQZ26:XCME",
+        "NQZ26.CME",
+        "@NQZ6",
+        "/NQZ2026",
+        "CME_MINI:NQZ26.CME_MINI",
+    ],
 )
 def test_one_contract_in_all_its_spellings(text: str) -> None:
     symbol = read_symbol(text, TODAY)
@@ -61,6 +81,8 @@ def test_one_contract_in_all_its_spellings(text: str) -> None:
         ("SIN7", ContractMonth("SI", 2027, 7)),
         ("SILN7", ContractMonth("SIL", 2027, 7)),
         ("ES 09-26", ContractMonth("ES", 2026, 9)),
+        ("ESM6", ContractMonth("ES", 2026, 6)),
+        ("/CLF27:XNYM", ContractMonth("CL", 2027, 1)),
         ("ESH2019", ContractMonth("ES", 2019, 3)),
         ("NQZ5", ContractMonth("NQ", 2025, 12)),  # last year
         ("NQZ4", ContractMonth("NQ", 2034, 12)),  # not the year before last
@@ -89,6 +111,11 @@ def test_roots_and_years(text: str, contract: ContractMonth) -> None:
         "NQ 13-26",
         "NQ 00-26",
         "NQ1!X",
+        "NQ.XYZ",
+        "NQ1!=G",
+        "CME:",
+        "NQ1!:AAPL:MSFT",
+        "CME",
         "//NQ",
         "NQZ\u0666",  # a digit, but not one of ours
         "NQ1!" + " " * 100,
