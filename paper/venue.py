@@ -21,6 +21,8 @@ from paper.rows import stamp
 from paper.sessions import Sessions
 from paper.settings import Login, PaperSettings
 from paper.store import Store
+from paper.strategies import Strategies
+from paper.strategy_rows import BRACKET_TYPE
 from paper.trading import Trading
 from shared.domain.instruments import PRODUCTS
 from shared.runtime.logging import get_logger
@@ -46,6 +48,7 @@ class Venue:
         self.trading = Trading(self.store, self.reference, self.market, self.clock)
         self.risk = self.trading.risk
         self.risk.policy = settings.paper_policy
+        self.strategies = Strategies(self.store, self.trading, self.reference, self.clock)
         self.sessions = Sessions(self.store, self.clock, settings.paper_token_life_s)
         self.sessions.on_ended = self.hub.end_session
         self.journal: Journal = NoJournal()
@@ -59,6 +62,9 @@ class Venue:
             self.journal = FileJournal(path)
         if self.store.get(rows.Currency, rows.USD) is None:
             self.store.put(rows.Currency(id=rows.USD, name="USD", symbol="$"))
+        if self.store.get(rows.OrderStrategyType, BRACKET_TYPE) is None:
+            kind = rows.OrderStrategyType(id=BRACKET_TYPE, name="Bracket", enabled=True)
+            self.store.put(kind)
         for root in PRODUCTS:
             self.reference.product(root)
         for number, login in enumerate(self.settings.logins()):
@@ -78,6 +84,7 @@ class Venue:
         for line in lines:
             self._remember(line)
         self.trading.restore()
+        self.strategies.restore()
         self.sessions.restore()
 
     def commit(self) -> None:

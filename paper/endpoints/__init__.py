@@ -1,5 +1,25 @@
 """The endpoints, one module for each group; importing this package registers all of them."""
 
-from paper.endpoints import auth, cash, contracts, entities, market_data, orders, sync
+from paper.endpoints import (
+    auth,
+    cash,
+    contracts,
+    entities,
+    market_data,
+    orders,
+    risk,
+    strategies,
+    sync,
+)
 
-__all__ = ["auth", "cash", "contracts", "entities", "market_data", "orders", "sync"]
+__all__ = [
+    "auth",
+    "cash",
+    "contracts",
+    "entities",
+    "market_data",
+    "orders",
+    "risk",
+    "strategies",
+    "sync",
+]

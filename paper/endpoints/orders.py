@@ -17,9 +17,19 @@ from paper.checks import (
     terms_of,
     violations_of,
 )
+from paper.endpoints.asked import (
+    Asked,
+    accept,
+    account_of,
+    check_own,
+    failed,
+    instrument_of,
+    sender_of,
+    violated,
+)
 from paper.faults import Fault
 from paper.reference import Instrument
-from paper.rows import Account, Command, Order, Position
+from paper.rows import Command, Order, Position
 from paper.scribe import FINAL, NewOrder, Sender
 from paper.venue import Venue
 
@@ -27,80 +37,66 @@ _SAYS_SUCCESS: Final = 0.1  # how often an answer says so needlessly, as the bro
 _MARK_LENGTH_MAX: Final = 64
 
 
-class _Action(Version, rename="camel"):
-    account_spec: str | None = None
-    account_id: int | None = None
-    symbol: str | None = None
-    order_qty: int | None = None
-    order_id: int | None = None
-    custom_tag50: str | None = None
-    activation_time: str | None = None
-    is_automated: bool | None = None
-    bracket1: Version | None = None
-    bracket2: Version | None = None
-    other: Version | None = None
-
-
 @endpoint("order/placeorder", is_action=True)
 def place_order(call: Call) -> object:
-    return _place(call, call.read(_Action), [], "")
+    return _place(call, call.read(Asked), [], "")
 
 
 @endpoint("order/placeoso", is_action=True)
 def place_oso(call: Call) -> object:
-    asked = call.read(_Action)
+    asked = call.read(Asked)
     if asked.bracket1 is None:
-        return _violated([missing("bracket1", None)])
+        return violated([missing("bracket1", None)])
     brackets = [b for b in (asked.bracket1, asked.bracket2) if b is not None]
     return _place(call, asked, brackets, "oso")
 
 
 @endpoint("order/placeoco", is_action=True)
 def place_oco(call: Call) -> object:
-    asked = call.read(_Action)
+    asked = call.read(Asked)
     if asked.other is None:
-        return _violated([missing("other", None)])
+        return violated([missing("other", None)])
     return _place(call, asked, [asked.other], "oco")
 
 
 @endpoint("order/modifyorder", is_action=True)
 def modify_order(call: Call) -> object:
     """A full replacement of the version: what is not repeated is gone."""
-    asked, venue = call.read(_Action), call.venue
+    asked, venue = call.read(Asked), call.venue
     order = _own_order(call, asked)
     violations = [*violations_of(asked, sided=False), *_qty_violations(asked)]
     if violations:
-        return _violated(violations)
+        return violated(violations)
     try:
         terms = _new_terms(venue, order, asked)
     except Refused as refused:
-        return _failed(refused)
-    sender = _sender(call, asked)
+        return failed(refused)
+    sender = sender_of(call, asked)
     return {"commandId": venue.trading.modify(order.id, terms, sender, asked.text, asked.max_show)}
 
 
 @endpoint("order/cancelorder", is_action=True)
 def cancel_order(call: Call) -> object:
     """A final order answers 401, as the broker does: no proof of a dead token."""
-    asked = call.read(_Action)
+    asked = call.read(Asked)
     order = _own_order(call, asked)
     if order.ord_status in FINAL:
         raise Refusal(401, "Access is denied")
-    return {"commandId": call.venue.trading.cancel(order.id, _sender(call, asked))}
+    return {"commandId": call.venue.trading.cancel(order.id, sender_of(call, asked))}
 
 
 @endpoint("order/liquidateposition", is_action=True)
 def liquidate_position(call: Call) -> object:
     """Cancel what works in the contract and close the position with a market order."""
     account_id, contract_id = call.number("accountId"), call.number("contractId")
-    _own_account(call, account_id)
+    check_own(call, account_id)
     if call.venue.reference.instrument(contract_id) is None:
-        return _failed(Refused("InvalidContract", "Contract is not found"))
-    sender = _sender(call, call.read(_Action))
+        return failed(Refused("InvalidContract", "Contract is not found"))
+    sender = sender_of(call, call.read(Asked))
     is_admin = call.params.get("admin") is True
     order_id = call.venue.trading.liquidate(account_id, contract_id, sender, admin=is_admin)
     if order_id is None:
-        return _failed(Refused("TooLate", "There is no position"))
+        return failed(Refused("TooLate", "There is no position"))
     return {"orderId": order_id}
 
 
@@ -108,7 +104,7 @@ def liquidate_position(call: Call) -> object:
 def liquidate_positions(call: Call) -> object:
     """Several positions by their ids, each as `liquidateposition` does."""
     positions = [call.venue.store.get(Position, x) for x in call.numbers("positions")]
-    sender, is_admin = _sender(call, call.read(_Action)), call.params.get("admin") is True
+    sender, is_admin = sender_of(call, call.read(Asked)), call.params.get("admin") is True
     for position in positions:
         if position is None or call.venue.store.user_of(position.account_id) != call.user_id:
             return {"ok": False, "errorText": "Position is not found"}
@@ -121,7 +117,7 @@ def liquidate_positions(call: Call) -> object:
 
 def place_manually(venue: Venue, account_id: int, symbol: str, action: str, qty: int) -> int:
     """An order as a person would click it: no client id, not automated. Raises Refused."""
-    instrument = _instrument(venue, symbol)
+    instrument = instrument_of(venue, symbol)
     version = Version(action=action, order_type="Market")
     order_id = venue.store.next_id()
     sender = Sender(user_id=venue.store.user_of(account_id), is_automated=False)
@@ -130,12 +126,12 @@ def place_manually(venue: Venue, account_id: int, symbol: str, action: str, qty:
     return order_id
 
 
-def _place(call: Call, asked: _Action, others: Sequence[Version], link: str) -> object:
-    account_id = _account_id(call, asked)
+def _place(call: Call, asked: Asked, others: Sequence[Version], link: str) -> object:
+    account_id = account_of(call, asked)
     violations = _violations(asked, account_id, others)
     if violations or account_id is None:
-        return _violated(violations)
-    _own_account(call, account_id)
+        return violated(violations)
+    check_own(call, account_id)
     try:
         orders = _orders(call, asked, account_id, others, link)
         _check_client_ids(call.venue, orders)
@@ -144,19 +140,19 @@ def _place(call: Call, asked: _Action, others: Sequence[Version], link: str) -> 
                 call.venue.risk.refuse_at_once(new, call.venue.clock.now())
         return _done(call.venue, orders, link)
     except Refused as refused:
-        return _failed(refused)
+        return failed(refused)
 
 
 def _orders(
-    call: Call, asked: _Action, account_id: int, others: Sequence[Version], link: str
+    call: Call, asked: Asked, account_id: int, others: Sequence[Version], link: str
 ) -> list[NewOrder]:
     """The orders of one request with their links, nothing written yet."""
     venue, qty = call.venue, asked.order_qty or 0
-    instrument = _instrument(venue, asked.symbol or "")
+    instrument = instrument_of(venue, asked.symbol or "")
     ids = [venue.store.next_id() for _ in range(1 + len(others))]
     pair = ids[1:] if link == "oso" else ids
     siblings = dict(zip(pair, reversed(pair), strict=True)) if len(pair) > 1 else {}
-    senders = [_sender(call, asked), *(_leg_sender(call, other) for other in others)]
+    senders = [sender_of(call, asked), *(_leg_sender(call, other) for other in others)]
     return [
         _new(
             venue,
@@ -217,16 +213,6 @@ def _done(venue: Venue, orders: Sequence[NewOrder], link: str) -> object:
     return body
 
 
-def accept(venue: Venue, orders: Sequence[NewOrder]) -> None:
-    """Place orders that belong together, or write them as rejected by the risk check."""
-    leading = [new for new in orders if new.parent_id is None]
-    rejected = next(filter(None, map(venue.risk.rejection, leading)), None)
-    if rejected is None:
-        venue.trading.place(orders)
-    else:
-        venue.trading.refuse(orders, rejected.reason, rejected.text)
-
-
 def _check_client_ids(venue: Venue, orders: Sequence[NewOrder]) -> None:
     if not venue.risk.policy.unique_cl_ord_id:
         return
@@ -235,7 +221,7 @@ def _check_client_ids(venue: Venue, orders: Sequence[NewOrder]) -> None:
         raise Refused("OtherExecutionRelated", "clOrdId is not unique")
 
 
-def _new_terms(venue: Venue, order: Order, asked: _Action) -> Terms:
+def _new_terms(venue: Venue, order: Order, asked: Asked) -> Terms:
     """What a modification makes of a live order. Raises Refused."""
     qty, now = asked.order_qty or 0, venue.clock.now()
     instrument, live = venue.reference.must(order.contract_id), venue.trading.live(order.id)
@@ -249,7 +235,7 @@ def _new_terms(venue: Venue, order: Order, asked: _Action) -> Terms:
     return terms_of(asked, qty, instrument, now)
 
 
-def _check_trailing(venue: Venue, order: Order, asked: _Action) -> None:
+def _check_trailing(venue: Venue, order: Order, asked: Asked) -> None:
     """Of a trailing stop only the quantity may change. Raises Refused."""
     version = venue.trading.scribe.version_of(order.id)
     named = (asked.order_type, asked.price, asked.stop_price, asked.peg_difference)
@@ -258,16 +244,7 @@ def _check_trailing(venue: Venue, order: Order, asked: _Action) -> None:
         raise Refused("TrailingStopNonOrderQtyModify", "Only the quantity may be changed")
 
 
-def _instrument(venue: Venue, symbol: str) -> Instrument:
-    instrument = venue.reference.found(symbol)
-    if instrument is None or instrument.last_day < venue.reference.today:
-        raise Refused("InvalidContract", f"{symbol} is not a contract that trades")
-    return instrument
-
-
-def _violations(
-    asked: _Action, account_id: int | None, others: Sequence[Version]
-) -> list[Violation]:
+def _violations(asked: Asked, account_id: int | None, others: Sequence[Version]) -> list[Violation]:
     found = [missing("accountId", None)] if account_id is None else []
     if not asked.symbol:
         found.append(missing("symbol", None))
@@ -279,53 +256,20 @@ def _violations(
     return found
 
 
-def _qty_violations(asked: _Action) -> list[Violation]:
+def _qty_violations(asked: Asked) -> list[Violation]:
     qty = asked.order_qty
     return [] if qty is not None and 0 < qty <= QTY_MAX else [missing("orderQty", qty)]
 
 
-def _account_id(call: Call, asked: _Action) -> int | None:
-    """By id, or by the name of one of the login's accounts."""
-    if asked.account_id is not None:
-        return asked.account_id
-    account = call.venue.store.named(Account, asked.account_spec or "")
-    return account.id if account is not None and account.user_id == call.user_id else None
-
-
-def _own_account(call: Call, account_id: int) -> None:
-    if call.venue.store.user_of(account_id) != call.user_id:
-        raise Refusal(401, "Access is denied")
-
-
-def _own_order(call: Call, asked: _Action) -> Order:
+def _own_order(call: Call, asked: Asked) -> Order:
     order = None if asked.order_id is None else call.venue.store.get(Order, asked.order_id)
     if order is None:
         raise Refusal(404, "Order is not found")
-    _own_account(call, order.account_id)
+    check_own(call, order.account_id)
     return order
-
-
-def _sender(call: Call, asked: _Action) -> Sender:
-    session = call.session
-    return Sender(
-        user_id=call.user_id,
-        session_id=None if session is None else session.id,
-        cl_ord_id=asked.cl_ord_id,
-        custom_tag50=asked.custom_tag50,
-        is_automated=bool(asked.is_automated),
-        activation_time=asked.activation_time,
-    )
 
 
 def _leg_sender(call: Call, leg: Version) -> Sender:
     """Brackets have no tag and no automation mark of their own."""
     session_id = None if call.session is None else call.session.id
     return Sender(call.user_id, session_id, leg.cl_ord_id)
-
-
-def _failed(refused: Refused) -> object:
-    return {"failureReason": refused.reason, "failureText": refused.text}
-
-
-def _violated(violations: Sequence[Violation]) -> object:
-    return {"violations": list(violations)}
