@@ -4,16 +4,20 @@ Each kill strikes at one of two moments: while a position and its bracket work, 
 market or an alert moves them; or just after an alert was answered 202, before anything came of it.
 The day must end with the same trades, the venue's cash to the cent, no order twice and no message
 twice; and after each kill everything is right again within ten seconds.
+
+With TM_FULL=1 further days are lived through, in which something dies at every single step.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from signal import SIGSTOP
-from typing import Final
+from typing import Final, assert_never
 
 import pytest
 import pytest_asyncio
@@ -25,142 +29,162 @@ from tests.e2e.story import STORY, Alert, Step, closes
 from tests.fixtures.sender import CUT
 from tests.fixtures.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600 if os.environ.get("TM_FULL") == "1" else 240)
 
 RIGHT_AGAIN_WITHIN_S: Final = 10.0
 GIVEN_UP_AFTER_S: Final = 40.0  # so that a slow recovery is measured, and what follows still runs
 SERVICES: Final = ("api", "gateway", "execution", "recorder", "notifier")
-REDIS: Final = "everything in Redis"
-
-# Before the market moves (the number of the bar) or an alert comes (its number as text).
-HELD: Final[dict[int | str, tuple[str, ...]]] = {
-    3: ("execution",),  # a target is reached meanwhile
-    4: ("recorder",),  # a target and a stop
-    6: ("notifier",),  # a stop
-    9: ("gateway",),  # a stop, of a part
-    "13": ("api",),  # the alert is not taken at first
-    11: SERVICES,  # a target and a stop
-    14: (REDIS,),  # a target
-}
-# Just after the alert of this number was answered 202.
-ANSWERED: Final[dict[int, tuple[str, ...]]] = {
-    5: ("execution",),
-    6: ("recorder",),
-    9: ("notifier",),
-    12: ("gateway",),
-    16: ("api",),
-    17: SERVICES,
-    19: (REDIS,),
-}
-PLACING: Final = 20  # the alert whose orders are at the venue, unanswered, when execution dies
-PLACED: Final = 6  # in two accounts an entry with its target and its stop
+REDIS: Final = ("everything in Redis",)
+PLACED: Final = 6  # orders of an entry of Alpha: in two accounts, each with a target and a stop
 ANSWER_HELD_BACK_MS: Final = 3_000
+
+
+class When(StrEnum):
+    BEFORE = "before"
+    ANSWERED = "just after the 202 of"
+    PLACING = "while placing for"
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    victims: tuple[str, ...]
+    when: When
+
+    def __str__(self) -> str:
+        names = "all services" if self.victims == SERVICES else self.victims[0]
+        return f"{names} {self.when}"
+
+
+Plan = dict[int, Strike]  # by the number of the step
+_ALERTS: Final = {step.number: i for i, step in enumerate(STORY) if isinstance(step, Alert)}
+_BARS: Final = [i for i, step in enumerate(STORY) if not isinstance(step, Alert)]
+
+
+def each_twice() -> Plan:
+    """What the gate lives through."""
+    return {
+        _BARS[2]: Strike(("execution",), When.BEFORE),  # a target is reached meanwhile
+        _BARS[3]: Strike(("recorder",), When.BEFORE),  # a target and a stop
+        _ALERTS[5]: Strike(("execution",), When.ANSWERED),
+        _ALERTS[6]: Strike(("recorder",), When.ANSWERED),
+        _BARS[5]: Strike(("notifier",), When.BEFORE),  # a stop
+        _ALERTS[9]: Strike(("notifier",), When.ANSWERED),
+        _ALERTS[12]: Strike(("gateway",), When.ANSWERED),
+        _ALERTS[13]: Strike(("api",), When.BEFORE),  # the alert is not taken at first
+        _BARS[8]: Strike(("gateway",), When.BEFORE),  # a stop, of a part
+        _ALERTS[16]: Strike(("api",), When.ANSWERED),
+        _BARS[10]: Strike(SERVICES, When.BEFORE),  # a target and a stop
+        _ALERTS[17]: Strike(SERVICES, When.ANSWERED),
+        _ALERTS[19]: Strike(REDIS, When.ANSWERED),
+        _BARS[13]: Strike(REDIS, When.BEFORE),  # a target
+        _ALERTS[20]: Strike(("execution",), When.PLACING),
+    }
+
+
+def at_every_step(first: int) -> Plan:
+    """Services in turn, beginning with the given one, at one moment or the other in turn."""
+    return {
+        i: Strike(
+            (SERVICES[(first + i) % len(SERVICES)],),
+            When.ANSWERED if isinstance(step, Alert) and i % 2 else When.BEFORE,
+        )
+        for i, step in enumerate(STORY)
+    }
+
+
+def plans() -> Iterator[tuple[str, Plan]]:
+    yield "each twice", each_twice()
+    if os.environ.get("TM_FULL") == "1":
+        for first, name in enumerate(SERVICES):
+            yield f"at every step, {name} first", at_every_step(first)
+
+
+PLANS: Final = dict(plans())
 
 
 @dataclass(slots=True)
 class Day:
-    """The house at the end, and how long after each kill everything was right again."""
+    """The house at the end, and how long after each strike everything was right again."""
 
     house: House
+    plan: Plan
     right_after_s: dict[str, float] = field(default_factory=dict)
 
 
-@pytest_asyncio.fixture(scope="module")
-async def day() -> AsyncIterator[Day]:
+@pytest_asyncio.fixture(scope="module", params=PLANS)
+async def day(request: pytest.FixtureRequest) -> AsyncIterator[Day]:
     async with running_house(closes()) as house:
-        day = Day(house)
-        bars = 0
-        for step in STORY:
-            bars += not isinstance(step, Alert)
-            place = str(step.number) if isinstance(step, Alert) else bars
-            await _live_through(day, step, place)
+        day = Day(house, PLANS[request.param])
+        for number, step in enumerate(STORY):
+            await _live_through(day, step, day.plan.get(number))
         yield day
 
 
-async def _live_through(day: Day, step: Step, place: int | str) -> None:
-    number = step.number if isinstance(step, Alert) else 0
-    if place in HELD:
-        await _strike(
-            day, f"{_names(HELD[place])} before {step}", HELD[place], step, answered=False
-        )
-    elif number in ANSWERED:
-        await _strike(
-            day, f"{_names(ANSWERED[number])} after {step}", ANSWERED[number], step, answered=True
-        )
-    elif number == PLACING:
-        await _strike_while_placing(day, step)
-    else:
-        await day.house.step(step)
-        await day.house.rest(step)
-
-
-async def _strike(
-    day: Day, what: str, victims: tuple[str, ...], step: Step, *, answered: bool
-) -> None:
+async def _live_through(day: Day, step: Step, strike: Strike | None) -> None:
     house = day.house
-    if answered:
-        if "execution" in victims:
-            house.stack.kill("execution", SIGSTOP)  # what it had not begun, it must not have done
+    if strike is None:
         await house.step(step)
-    began_s = time.monotonic()
-    dead = _kill(house, victims)
-    if not answered:
-        await house.step(step)
-    await _right_again(day, what, dead, step, began_s)
+        await house.rest(step)
+        return
+    match strike.when:
+        case When.BEFORE:
+            began_s, dead = time.monotonic(), _kill(house, strike)
+            await house.step(step)
+        case When.ANSWERED:
+            if "execution" in strike.victims:  # what it has not begun, it shall not have done
+                house.stack.kill("execution", SIGSTOP)
+            await house.step(step)
+            began_s, dead = time.monotonic(), _kill(house, strike)
+        case When.PLACING:
+            began_s, dead = await _kill_while_placing(house, strike, step)
+        case _:
+            assert_never(strike.when)
+    await _until_right(house, step, dead)
+    day.right_after_s[f"{strike} {step}"] = took_s = time.monotonic() - began_s
+    print(f"right again after {took_s:.1f} s: {strike} {step}")
 
 
-async def _strike_while_placing(day: Day, step: Step) -> None:
-    """Killed with orders at the venue whose answers never come: it must ask, not send again."""
-    house = day.house
+async def _kill_while_placing(
+    house: House, strike: Strike, step: Step
+) -> tuple[float, dict[str, int]]:
+    """With orders at the venue whose answers never come: it must ask, and not send again."""
     await house.venue.fault("delay_answer_ms", ms=ANSWER_HELD_BACK_MS, count=None)
-    placed = len((await house.venue.ledger()).orders)
+    before = len((await house.venue.ledger()).orders)
     await house.step(step)
 
     async def is_placed() -> str | None:
-        orders = len((await house.venue.ledger()).orders) - placed
+        orders = len((await house.venue.ledger()).orders) - before
         return None if orders == PLACED else f"{orders} orders have arrived"
 
     await eventually(is_placed, within_s=RIGHT_AGAIN_WITHIN_S, what="orders at the venue")
-    began_s = time.monotonic()
-    dead = _kill(house, ("execution",))
+    began_s, dead = time.monotonic(), _kill(house, strike)
     await house.venue.fault("delay_answer_ms", count=0)
-    await _right_again(day, f"execution while placing for {step}", dead, step, began_s)
+    return began_s, dead
 
 
-async def _right_again(
-    day: Day, what: str, dead: dict[str, int], step: Step, began_s: float
-) -> None:
-    house = day.house
+def _kill(house: House, strike: Strike) -> dict[str, int]:
+    """The ids of the processes that were killed, by service."""
+    if strike.victims != REDIS:
+        return {name: house.stack.kill(name) for name in strike.victims}
+    sockets = Path(house.stack.info["redis_url"].removeprefix("unix://")).parent
+    assert valkey.command(sockets, "FLUSHALL") == b"+OK\r\n"
+    return {}
+
+
+async def _until_right(house: House, step: Step, dead: dict[str, int]) -> None:
+    """Everybody agrees on what the step did, and who died is ready again."""
     await house.rest(step, within_s=GIVEN_UP_AFTER_S)
 
     async def not_back() -> str | None:
-        gone = [
-            name
-            for name, pid in dead.items()
-            if house.stack.pid(name) == pid or not house.stack.is_ready(name)
-        ]
-        return ", ".join(gone) or None
+        stack = house.stack
+        missing = [n for n, pid in dead.items() if stack.pid(n) == pid or not stack.is_ready(n)]
+        return ", ".join(missing) or None
 
     await eventually(not_back, within_s=GIVEN_UP_AFTER_S, what="readiness")
-    day.right_after_s[what] = time.monotonic() - began_s
-    print(f"right again after {day.right_after_s[what]:.1f} s: {what}")
-
-
-def _kill(house: House, victims: tuple[str, ...]) -> dict[str, int]:
-    """The ids of the processes that were killed."""
-    if victims == (REDIS,):
-        sockets = Path(house.stack.info["redis_url"].removeprefix("unix://")).parent
-        assert valkey.command(sockets, "FLUSHALL") == b"+OK\r\n"
-        return {}
-    return {name: house.stack.kill(name) for name in victims}
-
-
-def _names(victims: tuple[str, ...]) -> str:
-    return "all services" if victims == SERVICES else victims[0]
 
 
 def test_it_was_right_again_within_ten_seconds_of_each_kill(day: Day) -> None:
-    assert len(day.right_after_s) == len(HELD) + len(ANSWERED) + 1
+    assert len(day.right_after_s) == len(day.plan)
     late = {what: s for what, s in day.right_after_s.items() if s > RIGHT_AGAIN_WITHIN_S}
     assert late == {}
 
@@ -171,8 +195,21 @@ async def test_the_ledger_is_the_same(day: Day) -> None:
 
 
 async def test_no_order_went_out_twice(day: Day) -> None:
-    assert day.house.sent[13].tries == (CUT, 202)
     await verdict.orders_are_placed_once(day.house)
+
+
+async def test_what_the_dead_api_did_not_take_came_again(day: Day) -> None:
+    refused = {
+        step.number
+        for number, strike in day.plan.items()
+        if isinstance(step := STORY[number], Alert)
+        and strike.when is When.BEFORE
+        and "api" in strike.victims
+    }
+    assert refused != set()
+    assert {number: day.house.sent[number].tries for number in refused} == dict.fromkeys(
+        refused, (CUT, 202)
+    )
 
 
 async def test_no_message_came_twice(day: Day) -> None:

@@ -1,0 +1,5 @@
+"""Asserts of the helpers explain themselves like those of tests."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.e2e.verdict", "tests.fixtures.ledger_check")
