@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -59,6 +60,21 @@ def front_month(product: Product, on: date, n: int = 1) -> ContractMonth:
     if contract is None:
         raise ValueError(f"{product.root} has no contract number {n} on {on}.")
     return contract
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """From `date` on, `entering` is the front contract in place of `leaving`."""
+
+    leaving: ContractMonth
+    entering: ContractMonth
+    date: date
+
+
+def next_roll(product: Product, on: date) -> Roll:
+    """The first change of the front contract after `on`, to be shown ahead."""
+    leaving, entering = front_month(product, on), front_month(product, on, 2)
+    return Roll(leaving=leaving, entering=entering, date=roll_date(product, leaving))
 
 
 def listed(product: Product, on: date, count: int) -> list[ContractMonth]:

@@ -1,6 +1,6 @@
 """The last trading day of a contract month: one small function for each rule of the exchanges.
 
-A day that the rule names and that is no business day moves to the business day before it.
+`shared.domain.product_table.RULES` says each rule in words.
 """
 
 from __future__ import annotations
@@ -33,75 +33,59 @@ _NOVEMBER: Final = 11
 
 
 def _third_friday(year: int, month: int) -> date:
-    """The third Friday of the month."""
     return on_or_before(nth_weekday(year, month, FRIDAY, 3))
 
 
 def _before_second_friday(year: int, month: int) -> date:
-    """The business day before the second Friday."""
     return business_days_before(nth_weekday(year, month, FRIDAY, 2), 1)
 
 
 def _crude(year: int, month: int) -> date:
-    """Three business days before the 25th (or the business day before it) of the prior month."""
     return business_days_before(on_or_before(date(*add_months(year, month, -1), 25)), 3)
 
 
 def _micro_crude(year: int, month: int) -> date:
-    """One business day before the large crude contract."""
     return business_days_before(_crude(year, month), 1)
 
 
 def _gas(year: int, month: int) -> date:
-    """Three business days before the first of the month."""
     return business_days_before(date(year, month, 1), 3)
 
 
 def _end_of_prior_month(year: int, month: int) -> date:
-    """The last business day of the month before."""
     return last_business_day(*add_months(year, month, -1))
 
 
 def _brent(year: int, month: int) -> date:
-    """The last business day two months before; in December the last but one.
-
-    London's own bank holidays are not known here (a last Monday of August may be one).
-    """
+    # London's own bank holidays are not known here (a last Monday of August may be one).
     end_year, end_month = add_months(year, month, -2)
     last = last_business_day(end_year, end_month)
     return business_days_before(last, 1) if end_month == _DECEMBER else last
 
 
 def _third_last_business_day(year: int, month: int) -> date:
-    """The third last business day of the month."""
     return business_days_before(last_business_day(year, month), 2)
 
 
 def _seven_before_last(year: int, month: int) -> date:
-    """Seven business days before the last business day of the month."""
     return business_days_before(last_business_day(year, month), 7)
 
 
 def _two_before_third_wednesday(year: int, month: int) -> date:
-    """Two business days before the third Wednesday."""
     return business_days_before(nth_weekday(year, month, WEDNESDAY, 3), 2)
 
 
 def _one_before_third_wednesday(year: int, month: int) -> date:
-    """One business day before the third Wednesday."""
     return business_days_before(nth_weekday(year, month, WEDNESDAY, 3), 1)
 
 
 def _before_fifteenth(year: int, month: int) -> date:
-    """The business day before the 15th."""
     return business_days_before(date(year, month, 15), 1)
 
 
 def _feeder_cattle(year: int, month: int) -> date:
-    """The last Thursday (in November the one before Thanksgiving) of a week without holidays.
-
-    That is: neither it nor any of the four weekdays before it is a holiday; else a week earlier.
-    """
+    # That is: neither it nor any of the four weekdays before it is a holiday; else a week
+    # earlier.
     is_november = month == _NOVEMBER
     day = thanksgiving(year) - _WEEK if is_november else last_weekday(year, month, THURSDAY)
     while any(off <= day < off + _WEEK for off in holidays(day.year)):
@@ -110,21 +94,16 @@ def _feeder_cattle(year: int, month: int) -> date:
 
 
 def _tenth_business_day(year: int, month: int) -> date:
-    """The tenth business day of the month."""
     days = (date(year, month, day) for day in range(1, 20))
     return [day for day in days if is_business_day(day)][9]
 
 
 def _last_friday(year: int, month: int) -> date:
-    """The last Friday of the month.
-
-    The rule asks for a business day in London or the US: the US calendar decides.
-    """
+    # The rule asks for a business day in London or the US: the US calendar decides.
     return on_or_before(last_weekday(year, month, FRIDAY))
 
 
 def _vix(year: int, month: int) -> date:
-    """Thirty days before the third Friday of the next month, or before the day it moves to."""
     friday = on_or_before(nth_weekday(*add_months(year, month, 1), FRIDAY, 3))
     return on_or_before(friday - timedelta(days=30))
 

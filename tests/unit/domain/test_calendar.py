@@ -13,6 +13,7 @@ from shared.domain.calendar import (
     front_month,
     last_trading_day,
     listed,
+    next_roll,
     roll_date,
     trade_date,
 )
@@ -241,6 +242,30 @@ def test_the_front_is_the_first_contract_not_yet_rolled(product: Product, on: da
     assert all(roll_date(product, contract) > on for contract in contracts)
     assert set(contracts) <= set(listed(product, on, n + 2))
     assert front_month(product, roll_date(product, contracts[0]), n) > contracts[-1]
+
+
+@pytest.mark.parametrize(
+    ("root", "on", "leaving", "entering", "date_"),
+    [
+        ("NQ", "2026-11-21", "NQZ6", "NQH7", "2026-12-10"),
+        ("NQ", "2026-12-10", "NQH7", "NQM7", "2027-03-11"),  # the day of a roll looks ahead
+        ("CL", "2026-10-13", "CLX6", "CLZ6", "2026-10-14"),
+    ],
+)
+def test_the_next_roll_is_known_ahead(
+    root: str, on: str, leaving: str, entering: str, date_: str
+) -> None:
+    roll = next_roll(product_of(root), date.fromisoformat(on))
+    assert (roll.leaving.name, roll.entering.name) == (leaving, entering)
+    assert roll.date == date.fromisoformat(date_)
+
+
+@given(product=products, on=days)
+def test_the_front_changes_on_the_day_of_the_roll(product: Product, on: date) -> None:
+    roll = next_roll(product, on)
+    assert on < roll.date
+    assert front_month(product, roll.date - timedelta(days=1)) == roll.leaving
+    assert front_month(product, roll.date) == roll.entering
 
 
 @pytest.mark.parametrize("n", [0, -1])

@@ -3,7 +3,17 @@ from decimal import Decimal
 import pytest
 
 from shared.domain.errors import InvalidInput
-from shared.domain.instruments import PRODUCTS, ExpiryRule, Product, ProductGroup, product_of
+from shared.domain.instruments import (
+    PRODUCTS,
+    Difference,
+    ExpiryRule,
+    Product,
+    ProductGroup,
+    product_of,
+    sibling,
+    warning_of,
+    with_broker_figures,
+)
 
 every_product = pytest.mark.parametrize("product", PRODUCTS.values(), ids=list(PRODUCTS))
 
@@ -60,9 +70,89 @@ def test_every_group_and_rule_is_used() -> None:
     assert {product.expiry for product in PRODUCTS.values()} == set(ExpiryRule)
 
 
-def test_the_doubtful_rows_are_marked() -> None:
-    doubtful = {root for root, product in PRODUCTS.items() if not product.verified}
-    assert doubtful == {"PA", "6A", "6S", "6N", "M6E", "ETH", "MET"}
+def test_the_doubtful_rows_are_marked_and_warn() -> None:
+    ticks = {root for root, product in PRODUCTS.items() if not product.tick_verified}
+    rules = {root for root, product in PRODUCTS.items() if not product.rule_verified}
+    assert ticks == {"PA", "6A", "6S", "6N", "M6E", "ETH", "MET"}
+    assert rules == {"BZ", "M6E", "MBT", "ETH"}
+    assert {root for root, product in PRODUCTS.items() if warning_of(product)} == ticks | rules
+
+
+def test_a_warning_says_what_is_doubtful_and_why() -> None:
+    assert warning_of(product_of("6A")) == (
+        "6A: not verified: tick size and value of a point"
+        " (older specifications have 0.0001 where 0.00005 stands here)."
+    )
+    assert warning_of(product_of("M6E")) == (
+        "M6E: not verified: tick size and value of a point (general knowledge, no source read);"
+        " last trading day (taken from 6E, no source read)."
+    )
+    assert warning_of(product_of("NQ")) is None
+
+
+def test_the_brokers_figures_rule_and_a_difference_is_named() -> None:
+    told, difference = with_broker_figures(product_of("6A"), Decimal("0.0001"), Decimal(100_000))
+    assert (told.tick_size, told.point_value) == (Decimal("0.0001"), Decimal(100_000))
+    assert told.tick_value == Decimal(10)
+    assert warning_of(told) is None
+    assert difference == Difference(
+        "6A", Decimal("0.00005"), Decimal("0.0001"), Decimal(100_000), Decimal(100_000)
+    )
+    assert difference.text == "6A: tick size is 0.0001 at the broker and 0.00005 in our table."
+
+
+def test_a_difference_names_both_figures() -> None:
+    _, difference = with_broker_figures(product_of("NQ"), Decimal("0.5"), Decimal(2))
+    assert difference is not None
+    assert difference.text == (
+        "NQ: tick size is 0.5 at the broker and 0.25 in our table;"
+        " value of a point in USD is 2 at the broker and 20 in our table."
+    )
+
+
+def test_figures_that_agree_are_no_difference_and_settle_the_doubt() -> None:
+    assert with_broker_figures(product_of("NQ"), Decimal("0.250"), Decimal("20.0")) == (
+        product_of("NQ"),
+        None,
+    )
+    told, difference = with_broker_figures(product_of("M6E"), Decimal("0.0001"), Decimal(12_500))
+    assert difference is None
+    assert warning_of(told) == (
+        "M6E: not verified: last trading day (taken from 6E, no source read)."
+    )
+
+
+@pytest.mark.parametrize(("tick", "point"), [("0", "20"), ("0.25", "0"), ("-1", "1"), ("1", "-1")])
+def test_figures_that_cannot_be_are_refused(tick: str, point: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        with_broker_figures(product_of("NQ"), Decimal(tick), Decimal(point))
+    assert caught.value.code == "instrument.figures_invalid"
+
+
+@pytest.mark.parametrize(
+    ("root", "other"),
+    [("NQ", "MNQ"), ("GC", "MGC"), ("SI", "SIL"), ("CL", "MCL"), ("6E", "M6E"), ("ETH", "MET")],
+)
+def test_siblings(root: str, other: str) -> None:
+    assert sibling(root) == other
+    assert sibling(other) == root
+
+
+@every_product
+def test_a_sibling_is_mutual(product: Product) -> None:
+    other = sibling(product.root)
+    assert other is None or sibling(other) == product.root
+
+
+def test_a_product_may_stand_alone() -> None:
+    assert sibling("ZC") is None
+    with pytest.raises(InvalidInput):
+        sibling("XX")
+
+
+@every_product
+def test_every_rule_is_stated_in_words(product: Product) -> None:
+    assert len(product.expiry_in_words.split()) > 3
 
 
 @pytest.mark.parametrize("root", ["", "XX", "nq", "NQ1!"])
