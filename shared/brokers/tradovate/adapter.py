@@ -21,6 +21,7 @@ from shared.brokers.tradovate import limits, mapping, models
 from shared.brokers.tradovate.auth import Auth, TokenStore
 from shared.brokers.tradovate.cache import EntityStore
 from shared.brokers.tradovate.contracts import ContractBook
+from shared.brokers.tradovate.egress import Egress
 from shared.brokers.tradovate.feed import UserFeed
 from shared.brokers.tradovate.login import Login, Urls
 from shared.brokers.tradovate.outcomes import (
@@ -73,21 +74,30 @@ class TradovateBroker:
         token_store: TokenStore,
         rng: Random,
         *,
-        gate: limits.ConnectGate | None = None,
+        egress: Egress | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        gate = limits.ConnectGate(clock) if gate is None else gate
+        egress = Egress(clock, rng) if egress is None else egress
+        gate = egress.gate(urls.socket, metered=urls.metered)
+        md_gate = egress.gate(urls.md_socket, metered=urls.metered)
         self._clock = clock
         self._rest = Rest(urls.rest, transport)
-        self._auth = Auth(login, self._rest, clock, token_store)
-        self._reader = Reader(self._rest, self._auth, limits.Cooldown(clock))
+        self._auth = Auth(
+            login,
+            self._rest,
+            clock,
+            token_store,
+            egress.door(urls, login),
+            at_risk=lambda: self._store.at_risk,
+        )
+        self._reader = Reader(self._rest, self._auth, egress.cooldown(urls.rest))
         self._contracts = ContractBook(self._reader, clock)
         self._store = EntityStore(self._contracts.names)
         self._outlet = FactOutlet(self._store.facts, clock)
         self._feed = UserFeed(
             urls, self._auth, self._reader, self._store, self._outlet, gate, clock, rng
         )
-        self._quotes = QuoteFeed(urls, self._auth, self._contracts, gate, clock, rng)
+        self._quotes = QuoteFeed(urls, self._auth, self._contracts, md_gate, clock, rng)
         self._tickets: Recent[str, str] = Recent()
 
     # --- holding the login --------------------------------------------------------------------

@@ -3,15 +3,19 @@
     stored and valid -> held            no login
     none             -> login           a failure is followed by a pause, four an hour at most
     85 % of its life -> renewal         one at a time; a failure leaves the held token alone
+      quota spent    -> login anew      nine minutes before its end, at once with risk open
     refused (401)    -> renewal, else login
-    captcha, wrong password             CredentialsExpired for good: a person is needed
+    captcha, 423                        CredentialsExpired for an hour
+    wrong password                      CredentialsExpired for good: a person is needed
 
+Every knock is counted at the door (`egress`), which all logins of an address share.
 Sources: Tradovate partner OpenAPI (accesstokenrequest, renewaccesstoken), "Rate Limits".
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, NoReturn, Protocol
@@ -19,12 +23,19 @@ from typing import Final, NoReturn, Protocol
 import msgspec
 
 from shared.brokers.tradovate import limits
+from shared.brokers.tradovate.egress import Door
 from shared.brokers.tradovate.login import Login
 from shared.brokers.tradovate.models import AuthAnswer
 from shared.brokers.tradovate.outcomes import Answered, NeverLeft, Reply, ticket_of, words_of
+from shared.brokers.tradovate.quota import Denied, Ending, Granted, Verb
 from shared.brokers.tradovate.rest import Rest
 from shared.brokers.tradovate.wire import Garbled, instant
-from shared.domain.errors import BrokerUnavailable, CredentialsExpired, Unavailable
+from shared.domain.errors import (
+    BrokerUnavailable,
+    CredentialsExpired,
+    TradeManagerError,
+    Unavailable,
+)
 from shared.ports.broker import Token
 from shared.ports.clock import Clock
 from shared.runtime.logging import get_logger
@@ -46,8 +57,19 @@ class TokenStore(Protocol):
 class Auth:
     """The only place that signs in. Every other part asks here for the token of the moment."""
 
-    def __init__(self, login: Login, rest: Rest, clock: Clock, store: TokenStore) -> None:
+    def __init__(
+        self,
+        login: Login,
+        rest: Rest,
+        clock: Clock,
+        store: TokenStore,
+        door: Door,
+        *,
+        at_risk: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._login = login
+        self._door = door
+        self._at_risk = at_risk
         self._rest = rest
         self._clock = clock
         self._store = store
@@ -93,35 +115,48 @@ class Auth:
             return await self._renew_or_sign_in(refused)
 
     async def keep(self) -> NoReturn:
-        """Renew in time, for ever. Raises CredentialsExpired."""
+        """Renew in time, for ever. Raises CredentialsExpired, but not while a token is held."""
         retry_s = limits.RENEW_RETRY_S
         while True:
             try:
                 token = await self.token()
             except BrokerUnavailable as error:
                 log.warning("broker_sign_in_failed", code=error.code)
-                await self._clock.sleep(min(1.0 + self._throttle.wait_s(), limits.RENEW_RETRY_S))
+                await self._clock.sleep(min(1.0 + self._wait_s(error), limits.RENEW_RETRY_S))
                 continue
             await self._clock.sleep(max(0.0, self._renew_in_s(token)))
             if self._token is not token:
                 continue
-            if await self._renew_in_time(token):
-                retry_s = limits.RENEW_RETRY_S
-            else:
+            wait_s = await self._freshen(token)
+            if wait_s is None:  # tried in vain
                 # Doubling keeps the tries of one token far below the 15 an hour of an address.
-                await self._clock.sleep(max(1.0, min(retry_s, self._left_s(token))))
-                retry_s *= 2
+                wait_s, retry_s = retry_s, retry_s * 2
+            elif wait_s == 0.0:
+                retry_s = limits.RENEW_RETRY_S
+                continue
+            await self._clock.sleep(max(1.0, min(wait_s, self._left_s(token))))
 
     # --- renewal ------------------------------------------------------------------------------
-    async def _renew_in_time(self, token: Token) -> bool:
+    async def _freshen(self, token: Token) -> float | None:
+        """0 when another token is held now; None after a failure; else how long to wait."""
         async with self._lock:
             if self._token is not token:
-                return True
+                return 0.0
             try:
-                return await self._renew(token) is not None
-            except BrokerUnavailable as error:
+                if self._left_s(token) > limits.GIVE_UP_RENEWING_BEFORE_S:
+                    verdict = await self._door.take(Verb.RENEWAL, at_risk=self._at_risk())
+                    if isinstance(verdict, Granted):
+                        renewed = await self._renew_granted(token, verdict)
+                        return None if renewed is None else 0.0
+                    early_s = self._left_s(token) - limits.SIGN_IN_ANEW_BEFORE_S
+                    if early_s > 0 and not self._at_risk():
+                        return min(early_s, verdict.wait_s)
+                await self._sign_in()
+            except (BrokerUnavailable, CredentialsExpired) as error:
                 log.warning("broker_renewal_failed", code=error.code)
-                return False
+                return self._wait_s(error) or None
+            else:
+                return 0.0
 
     async def _renew_or_sign_in(self, token: Token) -> Token:
         self._no_renewal_before = self._clock.monotonic() + limits.RENEW_ON_REFUSAL_PAUSE_S
@@ -135,14 +170,20 @@ class Auth:
 
     async def _renew(self, token: Token) -> Token | None:
         """The renewed token; None when the broker refuses. Raises BrokerUnavailable."""
+        verdict = await self._door.take(Verb.RENEWAL, at_risk=True)
+        if isinstance(verdict, Denied):
+            raise _paused(verdict)
+        return await self._renew_granted(token, verdict)
+
+    async def _renew_granted(self, token: Token, granted: Granted) -> Token | None:
         reply = await self._rest.get("auth/renewaccesstoken", token=token.access)
-        if isinstance(reply, Answered) and ticket_of(reply.body) is None:
-            renewed = _token_in(reply)
-            if renewed is not None:
-                return await self._adopt(renewed)
-            if reply.status in _REFUSED and (reply.status != _OK or words_of(reply.body)):
-                log.warning("broker_renewal_refused", status=reply.status)
-                return None
+        renewed = _token_in(reply) if isinstance(reply, Answered) else None
+        await self._door.settle(granted.attempt_id, _ending(reply, renewed))
+        if renewed is not None:
+            return await self._adopt(renewed)
+        if isinstance(reply, Answered) and _is_refusal(reply):
+            log.warning("broker_renewal_refused", status=reply.status)
+            return None
         raise BrokerUnavailable("broker.renewal_failed", "The broker did not renew the session.")
 
     # --- login --------------------------------------------------------------------------------
@@ -159,13 +200,20 @@ class Auth:
     async def _sign_in(self) -> Token:
         if self._stopped is not None:
             raise CredentialsExpired(*self._stopped)
+        refusal = self._door.refusal
+        if refusal is not None:
+            raise CredentialsExpired(refusal, "The broker refused these secrets before.")
         wait_s = self._throttle.wait_s()
         if wait_s > 0:
             raise BrokerUnavailable(
                 "broker.sign_in_paused", "Signing in is paused.", retry_after_s=wait_s
             )
+        verdict = await self._door.take(Verb.LOGIN, at_risk=self._at_risk())
+        if isinstance(verdict, Denied):
+            raise _paused(verdict)
         reply = await self._request_token()
         token = _token_in(reply) if isinstance(reply, Answered) else None
+        await self._door.settle(verdict.attempt_id, _ending(reply, token))
         if token is None:
             self._failed(reply)
         log.info("broker_signed_in", expires_at=token.expires_at.isoformat())
@@ -189,9 +237,9 @@ class Auth:
         if isinstance(reply, Answered):
             ticket = ticket_of(reply.body)
             if ticket is not None and ticket.captcha:
-                self._stop("broker.captcha", "The broker demands a captcha; sign in there first.")
+                raise _only_a_person("broker.captcha", limits.HOUR_S)
             if reply.status == _LOCKED:
-                self._stop("broker.locked", "The broker is about to lock this login.")
+                raise _only_a_person("broker.locked", limits.HOUR_S)
             if ticket is None and reply.status in _REFUSED and words_of(reply.body):
                 self._stop("broker.credentials_refused", "The broker refused the sign-in.")
         raise BrokerUnavailable("broker.sign_in_failed", "The broker did not sign us in.")
@@ -199,6 +247,7 @@ class Auth:
     def _stop(self, code: str, message: str) -> NoReturn:
         """No further attempt by this object: five failures in an hour lock the address."""
         self._stopped = (code, message)
+        self._door.refuse(code)
         log.error("broker_sign_in_stopped", code=code)
         raise CredentialsExpired(code, message)
 
@@ -217,11 +266,52 @@ class Auth:
             log.warning("broker_token_not_saved", code=error.code)
         return token
 
+    def _wait_s(self, error: TradeManagerError) -> float:
+        """How long the error says to wait; at least as long as our own pause after a failure."""
+        told = error.context.get("retry_after_s")
+        return max(told if isinstance(told, float) else 0.0, self._throttle.wait_s())
+
     def _renew_in_s(self, token: Token) -> float:
         return self._left_s(token) - (1 - limits.RENEW_AT_LIFE_SHARE) * self._life_s
 
     def _left_s(self, token: Token) -> float:
         return (token.expires_at - self._clock.now()) / timedelta(seconds=1)
+
+
+def _is_refusal(reply: Answered) -> bool:
+    if ticket_of(reply.body) is not None or reply.status not in _REFUSED:
+        return False
+    return reply.status != _OK or bool(words_of(reply.body))
+
+
+_WORDS: Final = {
+    "broker.captcha": "The broker demands a captcha; sign in there first.",
+    "broker.locked": "The broker is about to lock the address; nothing is tried for an hour.",
+}
+
+
+def _only_a_person(code: str, wait_s: float) -> CredentialsExpired:
+    log.error("broker_sign_in_stopped", code=code)
+    return CredentialsExpired(code, _WORDS[code], retry_after_s=wait_s)
+
+
+def _paused(verdict: Denied) -> BrokerUnavailable | CredentialsExpired:
+    if verdict.code in _WORDS:
+        return _only_a_person(verdict.code, verdict.wait_s)
+    return BrokerUnavailable(verdict.code, "Signing in is paused.", retry_after_s=verdict.wait_s)
+
+
+def _ending(reply: Reply, token: Token | None) -> Ending:
+    """What an attempt counts as. One that never left was none."""
+    if token is not None or isinstance(reply, NeverLeft):
+        return Ending.GOOD
+    if isinstance(reply, Answered):
+        ticket = ticket_of(reply.body)
+        if ticket is not None and ticket.captcha:
+            return Ending.CAPTCHA
+        if reply.status == _LOCKED:
+            return Ending.LOCKED
+    return Ending.FAILED
 
 
 def _token_in(reply: Answered) -> Token | None:

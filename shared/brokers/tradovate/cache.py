@@ -27,6 +27,16 @@ from shared.runtime.logging import get_logger
 log = get_logger(__name__)
 
 _STATUSES: Final = frozenset(status.value for status in BrokerStatus)
+_AT_WORK: Final = frozenset(
+    {
+        BrokerStatus.WORKING,
+        BrokerStatus.SUSPENDED,
+        BrokerStatus.PENDING_NEW,
+        BrokerStatus.PENDING_CANCEL,
+        BrokerStatus.PENDING_REPLACE,
+        BrokerStatus.UNKNOWN,
+    }
+)
 _Told = OrderFact | FillFact | FeeFact | PositionFact | BalanceFact
 
 
@@ -121,6 +131,16 @@ class EntityStore:
             order.ord_status is BrokerStatus.REJECTED and tables.reject_reason(order.id) is None
             for order in tables.orders
         )
+
+    @property
+    def at_risk(self) -> bool:
+        """Whether anything is held or works; yes while nobody has told us a single row."""
+        tables = self._tables
+        if any(position.net_pos != 0 for position in tables.positions):
+            return True
+        if any(order.ord_status in _AT_WORK for order in tables.orders):
+            return True
+        return not any(True for _ in tables.balances)
 
     def status(self, order_id: int) -> BrokerStatus | None:
         order = self._tables.orders.get(order_id)

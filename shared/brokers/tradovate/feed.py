@@ -19,7 +19,7 @@ from shared.brokers.tradovate.login import Urls
 from shared.brokers.tradovate.outcomes import Answered, Reply, words_of
 from shared.brokers.tradovate.outlet import FactOutlet
 from shared.brokers.tradovate.reads import Reader, complete, read_missing
-from shared.brokers.tradovate.socket import VenueSocket, dial
+from shared.brokers.tradovate.socket import Connect, VenueSocket, connect_for_real, dial
 from shared.brokers.tradovate.wire import Garbled
 from shared.domain.errors import BrokerUnavailable
 from shared.ports.broker import Token
@@ -58,8 +58,10 @@ class UserFeed:
         gate: limits.ConnectGate,
         clock: Clock,
         rng: Random,
+        connect: Connect = connect_for_real,
     ) -> None:
         self._urls = urls
+        self._connect = connect
         self._auth = auth
         self._reader = reader
         self._store = store
@@ -100,7 +102,8 @@ class UserFeed:
 
     async def _session(self) -> str:
         token = await self._auth.token()
-        async with dial(self._urls.socket, self._clock, self._gate, self._on_event) as socket:
+        line = dial(self._urls.socket, self._clock, self._gate, self._on_event, self._connect)
+        async with line as socket:
             await self._authorize(socket, token)
             self._socket = socket
             await self._sync(socket, token)

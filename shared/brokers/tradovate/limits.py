@@ -48,6 +48,10 @@ RENEW_AT_LIFE_SHARE: Final = 0.85
 ASSUMED_LIFE_S: Final = 80 * 60.0
 SKEWED_LIFE_S: Final = 600.0  # of a token that is new and, by our clock, over
 RENEW_RETRY_S: Final = 15.0
+# A token that may not be renewed is replaced by a login this long before its end: nine minutes
+# have room for 36 logins 15 s apart. One whose renewals only fail is given up later.
+SIGN_IN_ANEW_BEFORE_S: Final = 540.0
+GIVE_UP_RENEWING_BEFORE_S: Final = 240.0
 RENEW_ON_REFUSAL_PAUSE_S: Final = HOUR_S / 15
 
 # --- what is kept -----------------------------------------------------------------------------
@@ -87,10 +91,15 @@ class Backoff:
 
 
 class Cooldown:
-    """After a 429 nobody of this host knocks for a while; each further one doubles the while."""
+    """After a 429 nobody of this host knocks for a while; each further one doubles the while.
 
-    def __init__(self, clock: Clock) -> None:
+    With `rng` the while is up to a fifth longer, so that several processes do not come back at
+    the same moment.
+    """
+
+    def __init__(self, clock: Clock, rng: Random | None = None) -> None:
         self._clock = clock
+        self._rng = rng
         self._until = float("-inf")
         self._rest_s = RATE_LIMITED_REST_S
 
@@ -104,27 +113,38 @@ class Cooldown:
         now = self._clock.monotonic()
         quiet_s = now - self._until
         self._rest_s = RATE_LIMITED_REST_S if quiet_s > HOUR_S else min(self._rest_s * 2, HOUR_S)
-        self._until = now + self._rest_s
+        spread = 1.0 if self._rng is None else self._rng.uniform(1.0, 1.0 + 2 * _JITTER)
+        self._until = now + self._rest_s * spread
 
 
 class ConnectGate:
     """Opens sockets a few at a time, spaced out, for all logins of one host in this process."""
 
-    def __init__(self, clock: Clock, *, in_flight_max: int = 2, spacing_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        in_flight_max: int = 2,
+        spacing_s: float = 0.0,
+        cooldown: Cooldown | None = None,
+    ) -> None:
         self._clock = clock
         self._slots = asyncio.Semaphore(in_flight_max)
         self._spacing_s = spacing_s
         self._next_at = float("-inf")
-        self.cooldown = Cooldown(clock)
+        self.cooldown = Cooldown(clock) if cooldown is None else cooldown
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait for a slot, for the spacing and for the end of a cool-down."""
         async with self._slots:
             now = self._clock.monotonic()
-            wait_s = max(self._next_at - now, self.cooldown.remaining_s)
-            self._next_at = max(self._next_at, now) + self._spacing_s
-            if wait_s > 0:
+            due_at = max(self._next_at, now)
+            self._next_at = due_at + self._spacing_s
+            while True:  # a cool-down may begin while we wait
+                wait_s = max(due_at - self._clock.monotonic(), self.cooldown.remaining_s)
+                if wait_s <= 0:
+                    break
                 await self._clock.sleep(wait_s)
             yield
 

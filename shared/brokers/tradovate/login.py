@@ -78,6 +78,18 @@ class Urls:
             retry_s_max=LOCAL_RETRY_S_MAX if local else RETRY_S_MAX,
         )
 
+    @property
+    def metered(self) -> bool:
+        """Whether somebody counts what we ask for; a venue of our own does not."""
+        return self.retry_s_max > LOCAL_RETRY_S_MAX
+
+    @property
+    def quota_host(self) -> str:
+        """Hosts that count our attempts together have the same one."""
+        parts = urlsplit(self.rest)
+        official = (parts.hostname or "").endswith(_OFFICIAL)
+        return _OFFICIAL.removeprefix(".") if official else parts.netloc
+
 
 def urls_for(environment: Environment, base: str | None = None) -> Urls:
     """Addresses of an environment; `base` overrides the official one and is a must for paper."""

@@ -17,7 +17,7 @@ from shared.brokers.tradovate.contracts import ContractBook
 from shared.brokers.tradovate.login import Urls
 from shared.brokers.tradovate.outcomes import Answered, words_of
 from shared.brokers.tradovate.outlet import QuoteOutlet
-from shared.brokers.tradovate.socket import VenueSocket, dial
+from shared.brokers.tradovate.socket import Connect, VenueSocket, connect_for_real, dial
 from shared.brokers.tradovate.wire import Garbled, instant
 from shared.domain.errors import BrokerUnavailable, NotFound
 from shared.ports.broker import QuoteFact
@@ -56,8 +56,10 @@ class QuoteFeed:
         gate: limits.ConnectGate,
         clock: Clock,
         rng: Random,
+        connect: Connect = connect_for_real,
     ) -> None:
         self._urls = urls
+        self._connect = connect
         self._auth = auth
         self._contracts = contracts
         self._gate = gate
@@ -87,7 +89,8 @@ class QuoteFeed:
     async def _session(self) -> str:
         token = await self._auth.token()
         self._quotes.clear()  # an old side must not get a new time
-        async with dial(self._urls.md_socket, self._clock, self._gate, self._on_event) as socket:
+        line = dial(self._urls.md_socket, self._clock, self._gate, self._on_event, self._connect)
+        async with line as socket:
             reply = await socket.authorize(token.market_data or token.access)
             if not isinstance(reply, Answered) or reply.status != _OK:
                 raise BrokerUnavailable("broker.quotes_unauthorized", "No access to quotes.")

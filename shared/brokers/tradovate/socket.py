@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final, NoReturn
+from typing import Final, Literal, NoReturn, Protocol
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio import client
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.protocol import State
 
@@ -35,7 +35,21 @@ _CLOSE_TIMEOUT_S: Final = 1.0
 _LOST: Final = "broker.connection_lost"
 
 
-class _Connect(connect):
+class Connection(Protocol):
+    """What a line needs of a `websockets` client connection; raises its ConnectionClosed."""
+
+    @property
+    def state(self) -> State: ...
+    async def send(self, message: str) -> None: ...
+    async def recv(self, decode: Literal[True]) -> str: ...
+    async def close(self) -> None: ...
+
+
+# To a URL; raises OSError, TimeoutError or WebSocketException.
+Connect = Callable[[str], Awaitable[Connection]]
+
+
+class _Connect(client.connect):
     """Never follows a redirect: a token is shown to the address it belongs to, or to nobody."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
@@ -45,7 +59,7 @@ class _Connect(connect):
 class VenueSocket:
     """An open line. Requests answer with a `Reply`, exactly as those over HTTP."""
 
-    def __init__(self, connection: ClientConnection, clock: Clock, on_event: EventHandler) -> None:
+    def __init__(self, connection: Connection, clock: Clock, on_event: EventHandler) -> None:
         self._connection = connection
         self._clock = clock
         self._on_event = on_event
@@ -190,13 +204,30 @@ class VenueSocket:
             log.warning("broker_answer_late", request=request_id, status=answer.status)
 
 
+async def connect_for_real(url: str) -> Connection:
+    return await _Connect(
+        url,
+        max_size=limits.FRAME_BYTES_MAX,
+        max_queue=limits.FRAMES_QUEUED_MAX,
+        compression=None,
+        proxy=None,
+        ping_interval=None,  # the protocol has heartbeats of its own
+        open_timeout=limits.OPEN_TIMEOUT_S,
+        close_timeout=_CLOSE_TIMEOUT_S,
+    )
+
+
 @asynccontextmanager
 async def dial(
-    url: str, clock: Clock, gate: limits.ConnectGate, on_event: EventHandler
+    url: str,
+    clock: Clock,
+    gate: limits.ConnectGate,
+    on_event: EventHandler,
+    connect: Connect = connect_for_real,
 ) -> AsyncIterator[VenueSocket]:
     """An opened line, closed at the end of the block. Raises BrokerUnavailable."""
     async with gate.turn():
-        connection = await _connect(url, gate)
+        connection = await _connected(connect, url, gate)
     socket = VenueSocket(connection, clock, on_event)
     tasks = (asyncio.create_task(socket.listen()), asyncio.create_task(socket.beat()))
     try:
@@ -210,18 +241,9 @@ async def dial(
         await connection.close()
 
 
-async def _connect(url: str, gate: limits.ConnectGate) -> ClientConnection:
+async def _connected(connect: Connect, url: str, gate: limits.ConnectGate) -> Connection:
     try:
-        return await _Connect(
-            url,
-            max_size=limits.FRAME_BYTES_MAX,
-            max_queue=limits.FRAMES_QUEUED_MAX,
-            compression=None,
-            proxy=None,
-            ping_interval=None,  # the protocol has heartbeats of its own
-            open_timeout=limits.OPEN_TIMEOUT_S,
-            close_timeout=_CLOSE_TIMEOUT_S,
-        )
+        return await connect(url)
     except (OSError, TimeoutError, WebSocketException) as error:
         status = error.response.status_code if isinstance(error, InvalidStatus) else 0
         if status == _TOO_MANY:

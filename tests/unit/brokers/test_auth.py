@@ -7,12 +7,15 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import httpx
 import pytest
 
 from shared.brokers.tradovate.auth import Auth
+from shared.brokers.tradovate.egress import Egress
+from shared.brokers.tradovate.login import Urls
 from shared.brokers.tradovate.rest import Rest
 from shared.domain.errors import BrokerUnavailable, CredentialsExpired, Unavailable
 from shared.ports.broker import Token
@@ -27,6 +30,7 @@ class Door:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
+        self.egress = Egress(self.clock, Random(1))  # noqa: S311 - jitter, no secret
         self.tokens = MemoryTokens()
         self.login: list[object] = []
         self.renewal: list[object] = []
@@ -35,7 +39,8 @@ class Door:
 
     def auth(self) -> Auth:
         rest = Rest("http://127.0.0.1/v1", httpx.MockTransport(self._answer))
-        return Auth(LOGIN, rest, self.clock, self.tokens)
+        urls = Urls.of("http://127.0.0.1/v1")
+        return Auth(LOGIN, rest, self.clock, self.tokens, self.egress.door(urls, LOGIN))
 
     def token(self, access: str = "stored", left_s: float = LIFE_S) -> Token:
         return Token(access, None, self.clock.now() + timedelta(seconds=left_s), 15460)
@@ -253,24 +258,49 @@ async def test_a_venue_out_of_reach_has_seen_no_attempt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "code"),
-    [
-        ({"errorText": "Incorrect username or password."}, "broker.credentials_refused"),
-        ((401, "Access is denied"), "broker.credentials_refused"),
-        ({"p-ticket": "x", "p-time": 19, "p-captcha": True}, "broker.captcha"),
-        ((423, "Locked"), "broker.locked"),
-    ],
+    "answer", [{"errorText": "Incorrect username or password."}, (401, "Access is denied")]
 )
-async def test_what_only_a_person_can_mend_stops_all_attempts(answer: object, code: str) -> None:
+async def test_refused_secrets_are_not_shown_again(answer: object) -> None:
     door = Door()
     door.login = [answer]
     auth = door.auth()
     for _ in range(3):
         with pytest.raises(CredentialsExpired) as caught:
             await auth.token()
-        assert caught.value.code == code
+        assert caught.value.code == "broker.credentials_refused"
         door.clock.advance(7_200)
     assert door.count("accesstokenrequest") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ({"p-ticket": "x", "p-time": 19, "p-captcha": True}, "broker.captcha"),
+        ((423, "Locked"), "broker.locked"),
+    ],
+)
+async def test_a_captcha_and_a_last_warning_rest_for_an_hour(answer: object, code: str) -> None:
+    door = Door()
+    door.login = [answer, {}]
+    for after_s in (0, 60, 3_500):  # also for a new owner of the login in this process
+        door.clock.advance(after_s)
+        with pytest.raises(CredentialsExpired) as caught:
+            await door.auth().token()
+        assert caught.value.code == code
+    assert door.count("accesstokenrequest") == 1
+    door.clock.advance(41)
+    assert (await door.auth().token()).access == "access-1"
+
+
+async def test_a_captcha_does_not_end_a_session_that_is_still_good() -> None:
+    door = Door()
+    door.tokens = MemoryTokens(door.token(left_s=300))
+    door.renewal = [(401, "no")]
+    door.login = [{"p-ticket": "x", "p-time": 19, "p-captcha": True}, {}]
+    auth = door.auth()
+    await keep_until(auth, lambda: max(door.clock.slept_s, default=0) > 100)
+    assert door.count("accesstokenrequest") == 1
+    assert door.tokens.saved == []
 
 
 async def test_a_short_penalty_is_waited_for_and_its_ticket_shown() -> None:
