@@ -108,7 +108,7 @@ class Day:
 
     house: House
     plan: Plan
-    right_after_s: dict[str, float] = field(default_factory=dict)
+    right_after_s: list[tuple[str, float]] = field(default_factory=list)
 
 
 @pytest_asyncio.fixture(scope="module", params=PLANS)
@@ -140,7 +140,8 @@ async def _live_through(day: Day, step: Step, strike: Strike | None) -> None:
         case _:
             assert_never(strike.when)
     await _until_right(house, step, dead)
-    day.right_after_s[f"{strike} {step}"] = took_s = time.monotonic() - began_s
+    took_s = time.monotonic() - began_s
+    day.right_after_s.append((f"{strike} {step}", took_s))
     print(f"right again after {took_s:.1f} s: {strike} {step}")
 
 
@@ -185,8 +186,7 @@ async def _until_right(house: House, step: Step, dead: dict[str, int]) -> None:
 
 def test_it_was_right_again_within_ten_seconds_of_each_kill(day: Day) -> None:
     assert len(day.right_after_s) == len(day.plan)
-    late = {what: s for what, s in day.right_after_s.items() if s > RIGHT_AGAIN_WITHIN_S}
-    assert late == {}
+    assert [each for each in day.right_after_s if each[1] > RIGHT_AGAIN_WITHIN_S] == []
 
 
 async def test_the_ledger_is_the_same(day: Day) -> None:
@@ -206,7 +206,7 @@ async def test_what_the_dead_api_did_not_take_came_again(day: Day) -> None:
         and strike.when is When.BEFORE
         and "api" in strike.victims
     }
-    assert refused != set()
+    assert refused or day.plan != each_twice()
     assert {number: day.house.sent[number].tries for number in refused} == dict.fromkeys(
         refused, (CUT, 202)
     )
