@@ -3,10 +3,10 @@ VENV ?= $(or $(TM_VENV),.venv)
 TM = python3 tm.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint fmt lock oracles
+.PHONY: help up test check venue-clients lint fmt lock oracles
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## Start everything on this machine
 	$(TM) up
@@ -16,6 +16,9 @@ test: ## Run the whole gate
 
 check: ## Prove the README as a new user (what CI runs)
 	.ci/run
+
+venue-clients: ## Run clients written by others against the paper venue (needs the network, and Node)
+	$(VENV)/bin/python -m tests.wire.run
 
 lint: ## Static checks only: lint, import contracts, types
 	$(VENV)/bin/ruff check .
