@@ -35,9 +35,9 @@ _CLEARING_HOUSE: Final = 1
 class Venue:
     """Parts by name. One thread owns it; every public change ends with `commit`."""
 
-    def __init__(self, settings: PaperSettings) -> None:
+    def __init__(self, settings: PaperSettings, clock: Clock | None = None) -> None:
         self.settings = settings
-        self.clock: Clock = _clock(settings)
+        self.clock: Clock = _clock(settings) if clock is None else clock
         self.store = Store()
         self.faults = Faults()
         self.hub = Hub(self.store, self.faults)

@@ -38,6 +38,7 @@ from shared.brokers.tradovate.quotes import QuoteFeed
 from shared.brokers.tradovate.reads import Reader, find_orders, read_snapshot
 from shared.brokers.tradovate.rest import Rest
 from shared.brokers.tradovate.rows import Recent, is_final
+from shared.brokers.tradovate.socket import Connect, connect_for_real
 from shared.domain.errors import BrokerUnavailable, CredentialsExpired, NotFound
 from shared.domain.order import BrokerStatus
 from shared.ports.broker import (
@@ -76,6 +77,7 @@ class TradovateBroker:
         *,
         egress: Egress | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        connect: Connect = connect_for_real,
     ) -> None:
         egress = Egress(clock, rng) if egress is None else egress
         gate = egress.gate(urls.socket, metered=urls.metered)
@@ -95,9 +97,9 @@ class TradovateBroker:
         self._store = EntityStore(self._contracts.names)
         self._outlet = FactOutlet(self._store.facts, clock)
         self._feed = UserFeed(
-            urls, self._auth, self._reader, self._store, self._outlet, gate, clock, rng
+            urls, self._auth, self._reader, self._store, self._outlet, gate, clock, rng, connect
         )
-        self._quotes = QuoteFeed(urls, self._auth, self._contracts, md_gate, clock, rng)
+        self._quotes = QuoteFeed(urls, self._auth, self._contracts, md_gate, clock, rng, connect)
         self._tickets: Recent[str, str] = Recent()
 
     # --- holding the login --------------------------------------------------------------------
