@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from execution.brokers import make_broker
+from execution.brokers import make_broker, make_egress
 from execution.commands import Commands
 from execution.intake import STREAMS, Intake
 from execution.lanes import Lanes
@@ -61,6 +61,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     commands = Commands(ledger, bell, clock, reconcile=reconcile.read_now, planned=lanes.wake)
     intake = Intake(Group(listening, NAME, "1", STREAMS), planner, commands, clock)
     vault = Opener(settings.vault_private_key.get_secret_value())
+    egress = make_egress(settings, engine, clock)
 
     def changed() -> None:
         """A fact was applied: somebody's turn may have come, a leg may stand wrong."""
@@ -69,7 +70,8 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
 
     async def make_login(lease: Lease) -> Login:
         row = await ledger.login(lease.connection_id)
-        broker = make_broker(row, vault, TokenStore(ledger, vault, row), settings, clock)
+        tokens = TokenStore(ledger, vault, row)
+        broker = make_broker(row, vault, tokens, settings, clock, egress)
         return Login(lease, row, broker, ledger, prices, bell, clock, changed=changed)
 
     readiness = Readiness(clock)

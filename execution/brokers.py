@@ -6,11 +6,16 @@ from random import SystemRandom
 from typing import Final
 
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from execution.ledger.auth_attempts import PostgresAttempts
 from execution.settings import ExecutionSettings
 from execution.tokens import TokenStore
 from shared.brokers.registry import BROKERS
+from shared.brokers.tradovate.egress import Egress
 from shared.brokers.tradovate.login import Environment, Login, urls_for
+from shared.brokers.tradovate.quota import MemoryAttempts, Quotas, TwoBooks
+from shared.db.failures import DatabaseAway
 from shared.domain.errors import CredentialsExpired
 from shared.ports.broker import Broker
 from shared.ports.clock import Clock
@@ -22,8 +27,25 @@ APP_ID: Final = "trade-manager"
 APP_VERSION: Final = "1.0"
 
 
+def make_egress(settings: ExecutionSettings, engine: AsyncEngine, clock: Clock) -> Egress:
+    """What the logins of this process, and of others behind the same address, share."""
+    quotas = Quotas(
+        renewals_max=settings.broker_renewals_per_hour,
+        renewals_kept=settings.broker_renewals_per_hour // 2,
+        failed_logins_max=settings.broker_failed_logins_per_hour,
+        login_spacing_s=settings.broker_login_spacing_s,
+    )
+    book = TwoBooks(MemoryAttempts(clock), PostgresAttempts(engine), DatabaseAway)
+    return Egress(clock, SystemRandom(), quotas=quotas, book=book, name=settings.egress_address)
+
+
 def make_broker(
-    row: LoginRow, vault: Opener, tokens: TokenStore, settings: ExecutionSettings, clock: Clock
+    row: LoginRow,
+    vault: Opener,
+    tokens: TokenStore,
+    settings: ExecutionSettings,
+    clock: Clock,
+    egress: Egress,
 ) -> Broker:
     """Raises `CredentialsExpired` when the stored password cannot be opened."""
     login = Login(
@@ -42,7 +64,7 @@ def make_broker(
         Environment.LIVE: settings.tradovate_api_url,
     }[environment]
     urls = urls_for(environment, base)
-    return BROKERS[row.broker](login, urls, clock, tokens, SystemRandom())
+    return BROKERS[row.broker](login, urls, clock, tokens, SystemRandom(), egress=egress)
 
 
 def _open(vault: Opener, row: LoginRow, column: str, sealed: bytes | None) -> SecretStr | None:

@@ -20,3 +20,15 @@ class ExecutionSettings(ServiceSettings):
         None, description="REST base of demo accounts, when it is not Tradovate's own"
     )
     reconcile_every_s: float = Field(30.0, gt=0, description="full read of every login's lists")
+    egress_address: str = Field(
+        "default", description="name of the public address we leave by; its quotas are shared"
+    )
+    broker_renewals_per_hour: int = Field(
+        12, ge=1, le=15, description="token renewals of one egress address (the broker allows 15)"
+    )
+    broker_failed_logins_per_hour: int = Field(
+        4, ge=1, le=5, description="failed logins of one egress address (the broker bans at 5)"
+    )
+    broker_login_spacing_s: float = Field(
+        15.0, ge=0, description="between two logins of one egress address"
+    )

@@ -31,6 +31,7 @@ WRITER: Final[dict[str, str]] = {
     "risk_state": "execution",
     "leases": "execution",
     "broker_sessions": "execution",
+    "broker_auth_attempts": "execution",
     "account_balances": "execution",
     "command_results": "execution",
     "recorded_positions": "recorder",
@@ -46,15 +47,36 @@ MESSAGING: Final = ("outbox", "inbox", "dead_letters", "message_attempts")
 
 # Tables without a user's rows: row security has nothing to say about them.
 NO_OWNER: Final = frozenset(
-    {"outbox", "inbox", "dead_letters", "message_attempts", "contracts", "login_attempts"}
+    {
+        "outbox",
+        "inbox",
+        "dead_letters",
+        "message_attempts",
+        "contracts",
+        "login_attempts",
+        "broker_auth_attempts",
+    }
 )
 
 # What a service must not even read: it has no business there.
 HIDDEN: Final[dict[str, tuple[str, ...]]] = {
-    "gateway": ("broker_connections", "broker_sessions", "login_attempts", "alerts"),
-    "notifier": ("broker_connections", "broker_sessions", "sessions", "login_attempts"),
+    "api": ("broker_auth_attempts",),
+    "gateway": (
+        "broker_connections",
+        "broker_sessions",
+        "broker_auth_attempts",
+        "login_attempts",
+        "alerts",
+    ),
+    "notifier": (
+        "broker_connections",
+        "broker_sessions",
+        "broker_auth_attempts",
+        "sessions",
+        "login_attempts",
+    ),
     "execution": ("sessions", "login_attempts"),
-    "recorder": ("sessions", "login_attempts"),
+    "recorder": ("sessions", "login_attempts", "broker_auth_attempts"),
 }
 
 

@@ -75,9 +75,8 @@ def statements(metadata: MetaData) -> list[str]:
     out = [_create_role(role(service)) for service in SERVICES]
     out += [f"GRANT USAGE ON SCHEMA public TO {role(service)}" for service in SERVICES]
     for table in sorted(metadata.tables):
-        out += _grants(table)
-        if table not in NO_OWNER:
-            out += _row_security(table)
+        of_table = _grants(table) + ([] if table in NO_OWNER else _row_security(table))
+        out += [_if_there(table, statement) for statement in of_table]
     out += list(FUNCTIONS)
     out += [
         f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC"
@@ -90,6 +89,17 @@ def statements(metadata: MetaData) -> list[str]:
 
 _API_FUNCTIONS: Final = ("tm_find_login(text)", "tm_find_session(bytea)", "tm_find_webhook(bytea)")
 _GATEWAY_FUNCTIONS: Final = ("tm_find_ws_token(bytea)", "tm_live_sessions(bigint[])")
+
+
+def _if_there(table: str, statement: str) -> str:
+    """An earlier revision runs this too, when the tables of later ones are not there yet."""
+    return f"""
+    DO $$ BEGIN
+      IF to_regclass('public.{table}') IS NOT NULL THEN
+        {statement};
+      END IF;
+    END $$
+    """
 
 
 def _create_role(name: str) -> str:

@@ -46,6 +46,7 @@ class Egress:
         self._clock = clock
         self._rng = rng
         self._quotas = quotas
+        self._unmetered = MemoryAttempts(clock)
         self._book = MemoryAttempts(clock) if book is None else book
         self._name = name
         self._gates: dict[str, limits.ConnectGate] = {}
@@ -75,13 +76,9 @@ class Egress:
         # Demo and live count together: nobody promises that the broker counts them apart.
         scope = f"{self._name}/{urls.quota_host}"
         key = f"{login.name}@{urlsplit(urls.rest).netloc}"
-        return Door(self, scope, key, login, self._quotas if urls.metered else UNLIMITED)
-
-    async def take(self, ask: Ask) -> Verdict:
-        return await self._book.take(ask)
-
-    async def settle(self, attempt_id: int, ending: Ending) -> None:
-        await self._book.settle(attempt_id, ending)
+        if urls.metered:
+            return Door(self, self._book, scope, key, login, self._quotas)
+        return Door(self, self._unmetered, scope, key, login, UNLIMITED)
 
     def refusal(self, secrets: str) -> str | None:
         """The code with which these secrets were refused lately."""
@@ -97,20 +94,27 @@ class Egress:
 class Door:
     """Where one login knocks for its token."""
 
-    def __init__(self, egress: Egress, scope: str, key: str, login: Login, quotas: Quotas) -> None:
+    def __init__(
+        self,
+        egress: Egress,
+        book: AttemptBook,
+        scope: str,
+        key: str,
+        login: Login,
+        quotas: Quotas,
+    ) -> None:
         self._egress = egress
+        self._book = book
         self._quotas = quotas
         self._scope = scope
         self._key = key
         self._secrets = _fingerprint(key, login)
 
     async def take(self, verb: Verb, *, at_risk: bool) -> Verdict:
-        return await self._egress.take(
-            Ask(self._scope, verb, self._key, at_risk, quotas=self._quotas)
-        )
+        return await self._book.take(Ask(self._scope, verb, self._key, at_risk, self._quotas))
 
     async def settle(self, attempt_id: int, ending: Ending) -> None:
-        await self._egress.settle(attempt_id, ending)
+        await self._book.settle(attempt_id, ending)
 
     @property
     def refusal(self) -> str | None:

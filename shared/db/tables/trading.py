@@ -181,3 +181,16 @@ broker_sessions = Table(
     c.updated(),
     comment="The sealed token of a login and how its feed is doing.",
 )
+
+broker_auth_attempts = Table(
+    "broker_auth_attempts",
+    metadata,
+    c.identity(),
+    c.text("scope"),
+    c.text("verb"),
+    c.text("login"),
+    c.text("ending", default="pending"),
+    Column("at", c.WHEN, nullable=False, server_default=text("clock_timestamp()")),
+    Index("ix_broker_auth_attempts_scope_at", "scope", "at"),
+    comment="Knocks at a broker's sign-in door by egress address; kept for a day.",
+)
