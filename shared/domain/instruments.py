@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import time
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -55,9 +56,10 @@ class Product:
     """One futures product. `tick_size` is in price units, `point_value` US dollars per 1.0.
 
     `cycle` holds the letters of the active delivery months; `hours` is the code of the trading
-    hours; `tick_verified` (tick size and point value) and `rule_verified` (last trading day) are
-    false where no source or differing ones were found; `micro_of` is the root of the large
-    contract.
+    hours; `last_hour` in the zone `last_hour_zone` ends trading on the last trading day, None
+    leaves it to the session; `tick_verified` (tick size and point value) and `rule_verified`
+    (last trading day) are false where no source or differing ones were found; `micro_of` is the
+    root of the large contract.
     """
 
     root: str
@@ -69,6 +71,8 @@ class Product:
     group: ProductGroup
     hours: str
     expiry: ExpiryRule
+    last_hour: time | None
+    last_hour_zone: str
     tick_verified: bool
     rule_verified: bool
     micro_of: str | None
@@ -111,9 +115,10 @@ class Difference:
 
 def _read_table() -> Iterator[tuple[str, Product]]:
     for line in TABLE.strip().splitlines()[1:]:
-        root, name, exchange, tick, point, cycle, group, hours, expiry, tick_ok, rule_ok, large = (
-            cell.strip() for cell in line.split("|")
-        )
+        cells = (cell.strip() for cell in line.split("|"))
+        root, name, exchange, tick, point, cycle, group, hours, expiry, *rest = cells
+        ends, tick_ok, rule_ok, large = rest
+        hour, _, city = ends.partition(" ")
         yield (
             root,
             Product(
@@ -126,6 +131,8 @@ def _read_table() -> Iterator[tuple[str, Product]]:
                 group=ProductGroup(group),
                 hours=hours,
                 expiry=ExpiryRule(expiry),
+                last_hour=time.fromisoformat(hour) if hour else None,
+                last_hour_zone="Europe/London" if city else "America/Chicago",
                 tick_verified=tick_ok == "y",
                 rule_verified=rule_ok == "y",
                 micro_of=large or None,

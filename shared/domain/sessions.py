@@ -13,9 +13,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from shared.domain.business_days import SATURDAY
-from shared.domain.calendar import CHICAGO
+from shared.domain.calendar import CHICAGO, last_trading_day
 from shared.domain.instruments import Product
 from shared.domain.session_table import CLOSES, HOURS
 from shared.domain.special_days import SpecialDay, special_day, trading_day
@@ -68,6 +69,16 @@ def session_end(product: Product, at: datetime) -> datetime:
     session = next(_from(product, at))
     last = sessions_on(_column_of(product), product.hours, session.trade_date)[-1:]
     return last[0].closes_at if last else session.closes_at
+
+
+def trading_ends(product: Product, year: int, month: int) -> datetime:
+    """The first instant at which the contract of this delivery month trades no more, in UTC."""
+    day = last_trading_day(product, year, month)
+    close = sessions_on(_column_of(product), product.hours, day)[-1].closes_at
+    if product.last_hour is None:
+        return close
+    zone = ZoneInfo(product.last_hour_zone)
+    return min(close, datetime.combine(day, product.last_hour, zone).astimezone(UTC))
 
 
 @lru_cache(maxsize=8192)
