@@ -60,8 +60,55 @@ def env_example() -> str:
     return describe(classes)
 
 
+def instruments() -> str:
+    """What we know of each product, what of it is doubtful, and when it trades."""
+    from shared.domain.instruments import PRODUCTS, Product, warning_of
+    from shared.domain.session_table import CLOSES, HOURS
+
+    def row(product: Product) -> str:
+        hour = f", {product.last_hour:%H:%M}" if product.last_hour is not None else ""
+        city = " London" if product.last_hour_zone == "Europe/London" else ""
+        cells = (
+            *(product.root, product.name, product.exchange, f"{product.tick_size:f}"),
+            *(f"{product.point_value:f}", f"{product.tick_value:f}", product.cycle, product.hours),
+            f"{product.expiry_in_words}{hour}{city}",
+        )
+        return f"| {' | '.join(cells)} |"
+
+    def grid(text: str) -> list[str]:
+        head, *rows = [
+            f"| {' | '.join(cell.strip() for cell in line.split('|'))} |"
+            for line in text.strip().splitlines()
+        ]
+        return [head, "|---" * (head.count("|") - 1) + "|", *rows]
+
+    doubts = [f"- {text}" for text in map(warning_of, PRODUCTS.values()) if text is not None]
+    columns = "root|name|exchange|tick|USD a point|USD a tick|months|hours|last trading day"
+    return "\n".join(
+        [
+            *("# Instruments", "", _NOTE, "", "Against a broker its own figures rule."),
+            "A last trading day that is no business day moves to the one before it. Times are",
+            *("Chicago's.", "", *grid(columns), *map(row, PRODUCTS.values())),
+            *(
+                "",
+                "## Not verified",
+                "",
+                "The warnings of `shared.domain.instruments.warning_of`.",
+                "",
+                *doubts,
+            ),
+            *("", "## Hours", "", "`<` is the evening before.", ""),
+            *grid(f"hours|sessions\n{HOURS.strip()}"),
+            *("", "## Special days", "", "When trading ends: empty as ever, `-` not at all;"),
+            "`eve`: do grains open that day's evening? Sources stand in",
+            *("`shared/domain/session_table.py`.", "", *grid(CLOSES), ""),
+        ]
+    )
+
+
 GENERATED: Final[dict[str, Callable[[], str]]] = {
     "docs/data-ownership.md": data_ownership,
+    "docs/instruments.md": instruments,
     ".env.example": env_example,
 }
 
