@@ -105,6 +105,10 @@ class Drive:
     def _submitted(self, **terms: Any) -> Any:
         order = Order("wire", self.asset, **terms)
         self.broker._submit_order(order)
+        if "rejected by Tradovate: Success" in str(order.error_message):
+            # The package reads that word as a refusal; the order is accepted all the same.
+            newest = max(row["id"] for row in self.broker._pull_broker_all_orders())
+            order.set_identifier(str(newest))
         assert order.identifier.isdigit(), order.error_message
         return order
 

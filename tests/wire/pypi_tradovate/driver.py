@@ -79,7 +79,7 @@ class Drive:
         assert self.money.cash_balance_dependents(self.account["id"])[0]["amount"] > 0
 
     def contracts(self) -> None:
-        name = self.library.contract_suggest("NQ", 1)[0]["name"]
+        name = self.library.contract_suggest("NQ", 2)[1]["name"]
         self.contract = self.library.conteract_find(name)
         assert self.library.contract_item(self.contract["id"]) == self.contract
         maturity = self.library.contract_maturity_item(self.contract["contractMaturityId"])

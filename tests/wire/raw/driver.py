@@ -66,8 +66,9 @@ class Drive:
 
     def contracts(self) -> None:
         first, second = self.rest.get("contract/suggest", t="NQ", l=2)
-        self.contract = self.rest.get("contract/find", name=first["name"])
-        maturity = self.rest.get("contractMaturity/item", id=first["contractMaturityId"])
+        # The front month is closed to new positions shortly before its end; the next one is not.
+        self.contract = self.rest.get("contract/find", name=second["name"])
+        maturity = self.rest.get("contractMaturity/item", id=second["contractMaturityId"])
         product = self.rest.get("product/item", id=maturity["productId"])
         required("contract", [first, second])
         required("contractMaturity", [maturity])
@@ -75,7 +76,7 @@ class Drive:
         assert (product["name"], product["tickSize"], product["valuePerPoint"]) == ("NQ", 0.25, 20)
         assert second["id"] != first["id"]
         rolled = self.rest.post("contract/rollcontract", name=first["name"], forward=True)
-        assert rolled["contract"]["name"] != first["name"]
+        assert rolled["contract"] == second
         refused(404, lambda: self.rest.get("contract/find", name="NQ"))
         refused(404, lambda: self.rest.get("contract/list"))
 
