@@ -48,6 +48,7 @@ class Call:
     params: Params
     session: Session | None
     socket: Socket | None
+    address: str = ""
 
     @property
     def user_id(self) -> int:
@@ -102,6 +103,7 @@ class Endpoint:
     is_action: bool
 
 
+_EVENTS_LATE_MS: Final = 50
 ENDPOINTS: Final[dict[str, Endpoint]] = {}
 
 
@@ -126,6 +128,11 @@ def find(path: str) -> Endpoint | None:
 
 def dispatch(target: Endpoint, call: Call) -> Answer:
     """Run a handler and commit what it did; the caller sends the answer once that is durable."""
+    verdict = call.venue.guard.verdict(call, target)
+    if verdict is not None:
+        return Answer(verdict.status or 0, verdict.body, lost=verdict.status is None)
+    if target.is_action:
+        _hold_events(call.venue)
     try:
         answer = Answer(200, encode(target.handler(call)))
     except Refusal as refusal:
@@ -135,7 +142,8 @@ def dispatch(target: Endpoint, call: Call) -> Answer:
         answer = Answer(500, b"Internal server error")
     finally:
         call.venue.commit()
-    return _spoiled(call.venue, answer) if target.is_action else answer
+    call.venue.guard.answered(call, target, answer.status, answer.body)
+    return _spoiled(call, answer) if target.is_action else answer
 
 
 async def delivered(venue: Venue, answer: Answer) -> Answer:
@@ -148,7 +156,17 @@ async def delivered(venue: Venue, answer: Answer) -> Answer:
     return answer
 
 
-def _spoiled(venue: Venue, answer: Answer) -> Answer:
+def _hold_events(venue: Venue) -> None:
+    late = venue.faults.take(Fault.ANSWER_BEFORE_EVENT)
+    if late is not None:
+        venue.hub.hold(float(str(late.get("ms", _EVENTS_LATE_MS))) / 1000)
+
+
+def _spoiled(call: Call, answer: Answer) -> Answer:
+    venue = call.venue
+    if call.session and venue.faults.take(Fault.EXPIRE_MID_FLIGHT) is not None:
+        venue.sessions.expire(call.session.user_id)
+        venue.commit()
     if venue.faults.take(Fault.LOSE_ANSWER) is not None:
         return Answer(answer.status, answer.body, lost=True)
     if venue.faults.take(Fault.ERROR_AFTER_ACCEPT) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
@@ -76,6 +77,67 @@ class Cashier:
         for row in booking.rows:
             self._log(account_id, row, now)
         self._balance(account_id, now)
+
+    def take_back(self, fill: rows.Fill, account_id: int, now: datetime) -> None:
+        """A fill never was: its fee is returned, and what it was paired with is paired anew."""
+        instrument = self._reference.must(fill.contract_id)
+        fact = _fact(fill, account_id, instrument)
+        holding = self.ledger.holdings[account_id, fill.contract_id]
+        self._store.put(replace(fill, active=False, finally_paired=0), account_id)
+        self._store.put(replace(_fee(fact), commission=_ZERO), account_id)
+        of_today = fill.trade_date == trade_date_of(trade_date(now))
+        pairs = sorted(
+            (p for p in self._store.of_master(rows.FillPair, holding.id) if p.active),
+            key=lambda pair: pair.id,
+        )
+        stays = self.ledger.take_back(fact, self._active(fact, instrument), of_today=of_today)
+        for log in self._paired_again(account_id, pairs, stays, instrument):
+            self._log(account_id, log, now)
+        refund = self.ledger.cancel(
+            account_id, CashKind.COMMISSION, fact.fee_usd, self._store.next_id(), fill.id
+        )
+        self._log(account_id, refund, now, "Busted")
+        self._count_paired(fact, holding)
+        self._position(account_id, fill.contract_id, holding, now)
+        self._balance(account_id, now)
+
+    def _paired_again(
+        self, account_id: int, old: list[rows.FillPair], new: list[Pair], instrument: Instrument
+    ) -> Iterable[CashRow]:
+        """Void the pairs that no longer hold and make those that hold instead."""
+        same = 0
+        while same < min(len(old), len(new)) and _is_same(old[same], new[same]):
+            same += 1
+        holding_id = self.ledger.holdings[account_id, instrument.contract_id].id
+        for pair in old[same:]:
+            self._store.put(replace(pair, active=False), account_id)
+            gross = gross_usd(
+                pair.buy_price, pair.sell_price, pair.qty, instrument.product.point_value
+            )
+            yield self.ledger.cancel(
+                account_id, CashKind.CANCELLED, -gross, self._store.next_id(), pair_id=pair.id
+            )
+        for again in new[same:]:
+            made = dataclasses.replace(again, id=self._store.next_id())
+            self._store.put(_pair_row(made, holding_id), account_id)
+            yield self.ledger.earn(account_id, made, self._store.next_id())
+
+    def _active(self, fact: FillFact, instrument: Instrument) -> list[FillFact]:
+        fills = self._store.of_account(rows.Fill, fact.account_id)
+        mine = [f for f in fills if f.active and f.contract_id == fact.contract_id]
+        ordered = sorted(mine, key=lambda fill: fill.id)
+        return [_fact(fill, fact.account_id, instrument) for fill in ordered]
+
+    def _count_paired(self, fact: FillFact, holding: Holding) -> None:
+        open_qty = {lot.fill_id: lot.qty for lot in holding.lots}
+        for fill in list(self._store.of_account(rows.Fill, fact.account_id)):
+            paired = fill.qty - open_qty.get(fill.id, 0)
+            if (
+                fill.active
+                and fill.contract_id == fact.contract_id
+                and (paired != fill.finally_paired)
+            ):
+                self._store.put(replace(fill, finally_paired=paired), fact.account_id)
 
     def net(self, account_id: int, contract_id: int) -> int:
         holding = self.ledger.holdings.get((account_id, contract_id))
@@ -168,7 +230,7 @@ class Cashier:
         for fill in sorted(self._store.all(rows.Fill), key=lambda fill: fill.id):
             left = fill.qty - fill.finally_paired
             account_id = self._store.account_of(rows.Fill, fill.id)
-            if left:
+            if left and fill.active:
                 lots = self.ledger.holdings[account_id, fill.contract_id].lots
                 lots.append(Lot(fill.id, Side(fill.action), left, fill.price))
 
@@ -176,10 +238,12 @@ class Cashier:
         day = _day(balance.trade_date)
         cash = Cash(start_of_day_usd=balance.amount_sod)
         for log in self._logs(balance.account_id):
-            if log.cash_change_type != CashKind.PAIRED:
+            if log.cash_change_type not in (CashKind.PAIRED, CashKind.CANCELLED):
                 cash.exact_usd += log.delta
                 continue
             earned = self._earned(log)
+            if log.cash_change_type == CashKind.CANCELLED:
+                earned = -earned
             cash.exact_usd += earned
             if not starts_week(_day(log.trade_date), day):
                 cash.week_realized_usd += earned
@@ -247,6 +311,11 @@ def _holding(position: rows.Position) -> Holding:
         prev_pos=position.prev_pos,
         prev_price=position.prev_price,
     )
+
+
+def _is_same(row: rows.FillPair, pair: Pair) -> bool:
+    stands = (row.buy_fill_id, row.sell_fill_id, row.qty)
+    return stands == (pair.buy_fill_id, pair.sell_fill_id, pair.qty)
 
 
 def _day(value: rows.TradeDate) -> date:

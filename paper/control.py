@@ -2,7 +2,8 @@
 
     POST /price {root, price} · /walk {root, prices} · /step {points} · /pause · /resume
     POST /partial {max_size|null} · /slippage {ticks} · /rules {touch, wrong_side}
-    POST /fault {name, count, ...} · /clock {advance_s} · /manual {account, symbol, action, qty}
+    POST /fault {name, count, ...} · /faults {names, seed, rate} · /policy {...}
+    POST /clock {advance_s} · /manual {account, symbol, action, qty}
     GET  /ledger · /quote?root=
 
 An answer comes after everything it caused is durable.
@@ -11,7 +12,7 @@ An answer comes after everything it caused is durable.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -21,10 +22,10 @@ from paper.book_values import Touch, WrongSide
 from paper.calls import Answer, Refusal, delivered
 from paper.checks import Refused
 from paper.clock import ManualClock
-from paper.endpoints.orders import place_manually
 from paper.faults import UNTIL_CLEARED, Fault
 from paper.feed import STEPS_MAX, Feed
 from paper.market import family_of
+from paper.mishaps import MISHAPS
 from paper.params import read_body, read_query
 from paper.replay import Point
 from paper.rest import Receive, Scope, Send, read_all, respond
@@ -52,6 +53,8 @@ class Control:
             "/slippage": self._slippage,
             "/rules": self._rules,
             "/fault": self._fault,
+            "/faults": self._faults,
+            "/policy": self._policy,
             "/clock": self._clock,
             "/manual": self._manual,
             "/ledger": lambda _: ledger_of(self._venue),
@@ -68,7 +71,7 @@ class Control:
         try:
             body = read_query(scope["query_string"]) | read_body(await read_all(receive))
             answer = Answer(200, rows.encode(route(body)))
-        except (Refusal, Refused, KeyError, ValueError, ArithmeticError) as error:
+        except (Refusal, Refused, KeyError, TypeError, ValueError, ArithmeticError) as error:
             text = f"{type(error).__name__}: {error}"
             answer = Answer(400, rows.encode({"error": text}))
         self._venue.commit()
@@ -137,12 +140,28 @@ class Control:
 
     def _fault(self, body: Body) -> object:
         fault, count = Fault(body["name"]), body.get("count", 1)
-        if fault is Fault.DROP_SOCKETS:
-            user = self._venue.store.named(rows.User, str(body.get("user", "")))
-            return {"dropped": self._venue.hub.drop(None if user is None else user.id)}
+        mishap = MISHAPS.get(fault)
+        if mishap is not None:
+            return mishap(self._venue, body)
         options = {key: value for key, value in body.items() if key not in {"name", "count"}}
         self._venue.faults.arm(fault, UNTIL_CLEARED if count is None else int(count), options)
         return {"name": fault, "count": count}
+
+    def _faults(self, body: Body) -> object:
+        """Several armed at once by one seed, each acting in a share of the cases; none clears."""
+        self._venue.faults.clear()
+        names = [Fault(name) for name in body.get("names", ())]
+        options = {"rate": body.get("rate", 1), "seed": body.get("seed", 0)}
+        for fault in names:
+            if fault in MISHAPS:
+                raise ValueError(f"{fault} happens at once and cannot be armed")
+            self._venue.faults.arm(fault, UNTIL_CLEARED, options)
+        return {"names": names}
+
+    def _policy(self, body: Body) -> object:
+        """Change what is named; answers with everything that rules."""
+        self._venue.risk.policy = replace(self._venue.risk.policy, **body)
+        return asdict(self._venue.risk.policy)
 
     def _clock(self, body: Body) -> object:
         clock = self._venue.clock
@@ -153,14 +172,7 @@ class Control:
         return {"now": rows.stamp(clock.now())}
 
     def _manual(self, body: Body) -> object:
-        account = self._venue.store.named(rows.Account, str(body["account"]))
-        if account is None:
-            raise KeyError(body["account"])
-        action, qty = str(body["action"]), int(body["qty"])
-        if action not in {"Buy", "Sell"} or qty < 1:
-            raise ValueError("action is Buy or Sell, qty at least 1")
-        symbol = str(body["symbol"])
-        return {"orderId": place_manually(self._venue, account.id, symbol, action, qty)}
+        return MISHAPS[Fault.MANUAL_ORDER](self._venue, body)
 
 
 def ledger_of(venue: Venue) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -43,6 +44,7 @@ class Hub:
     faults: Faults
     listeners: set[Listener] = field(default_factory=set)
     quotes: dict[int, set[Listener]] = field(default_factory=dict)
+    _held: list[list[Change]] | None = None
 
     def leave(self, listener: Listener) -> None:
         self.listeners.discard(listener)
@@ -55,10 +57,23 @@ class Hub:
     def unsubscribe(self, listener: Listener, contract_id: int) -> None:
         self.quotes.get(contract_id, set()).discard(listener)
 
+    def hold(self, for_s: float) -> None:
+        """Keep events back for a while; they come later in their order."""
+        self._held = [] if self._held is None else self._held
+        asyncio.get_running_loop().call_later(for_s, self._let_go)
+
+    def _let_go(self) -> None:
+        held, self._held = self._held or [], None
+        for changes in held:
+            self.publish(changes)
+
     def publish(self, changes: Sequence[Change]) -> None:
         """Tell every synced socket of a user what happened in the user's accounts, in order."""
         told = [c for c in changes if c.account_id != NO_ACCOUNT and c.kind.synced]
         if not told:
+            return
+        if self._held is not None:
+            self._held.append(told)
             return
         told = self._disturbed(told)
         messages: dict[int, bytes] = {}
@@ -79,6 +94,13 @@ class Hub:
             if listener.session_id == session_id:
                 listener.shut_down("ConnectionQuotaReached", "Too many sessions")
 
+    def shut_down(self, reason_code: str, reason: str) -> int:
+        """Tell every socket why, and close it; returns how many."""
+        told = list(self.listeners)
+        for listener in told:
+            listener.shut_down(reason_code, reason)
+        return len(told)
+
     def drop(self, user_id: int | None) -> int:
         """Close sockets without a word; returns how many."""
         dropped = [x for x in self.listeners if user_id is None or x.user_id == user_id]
@@ -89,6 +111,8 @@ class Hub:
     def _disturbed(self, told: list[Change]) -> list[Change]:
         if self.faults.take(Fault.DUPLICATE_EVENTS) is not None:
             told = [change for change in told for _ in range(2)]
+        if self.faults.take(Fault.REVERSE_EVENTS) is not None:
+            told = told[::-1]
         shuffle = self.faults.take(Fault.SHUFFLE_EVENTS)
         if shuffle is not None:
             told = list(told)

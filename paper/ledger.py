@@ -12,7 +12,7 @@ deltas always add up to the amount, and the amount never drifts from the exact s
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -32,6 +32,7 @@ class CashKind(StrEnum):
 
     FUNDS = "FundTransaction"
     PAIRED = "TradePaired"
+    CANCELLED = "CancelledPairedTrade"
     COMMISSION = "Commission"
     NEW_SESSION = "NewSession"
 
@@ -174,6 +175,44 @@ class Ledger:
         rows = [_earn(cash, pair, fill.id, next_id()) for pair in pairs]
         rows.append(_move(cash, CashKind.COMMISSION, -fill.fee_usd, next_id(), fill_id=fill.id))
         return Booking(tuple(pairs), _quantities(pairs), tuple(rows), is_new)
+
+    def take_back(
+        self, fill: FillFact, others: Sequence[FillFact], *, of_today: bool
+    ) -> list[Pair]:
+        """Pair the fills that stay, without one that never was; the pairs have no ids yet."""
+        holding = self.holdings[fill.account_id, fill.contract_id]
+        if not of_today:
+            holding.prev_pos -= fill.side.sign * fill.qty
+        elif fill.side is Side.BUY:
+            holding.bought -= fill.qty
+            holding.bought_value -= EXACT.multiply(fill.price, Decimal(fill.qty))
+        else:
+            holding.sold -= fill.qty
+            holding.sold_value -= EXACT.multiply(fill.price, Decimal(fill.qty))
+        holding.lots = deque()
+        return [pair for other in others for pair in _pair(holding, other, lambda: 0)]
+
+    def cancel(
+        self,
+        account_id: int,
+        kind: CashKind,
+        change_usd: Decimal,
+        row_id: int,
+        fill_id: int | None = None,
+        *,
+        pair_id: int | None = None,
+    ) -> CashRow:
+        """Take back what a pair earned, or what a fill cost."""
+        cash = self.cash[account_id]
+        if kind is CashKind.CANCELLED:
+            cash.realized_usd = EXACT.add(cash.realized_usd, change_usd)
+            cash.week_realized_usd = EXACT.add(cash.week_realized_usd, change_usd)
+        return _move(cash, kind, change_usd, row_id, fill_id=fill_id, pair_id=pair_id)
+
+    def earn(self, account_id: int, pair: Pair, row_id: int) -> CashRow:
+        """Book a pair that was made anew."""
+        later = max(pair.buy_fill_id, pair.sell_fill_id)
+        return _earn(self.cash[account_id], pair, later, row_id)
 
     def roll(self, account_id: int, next_id: NextId, *, new_week: bool) -> CashRow:
         """Begin a new trading day: yesterday's figures become the starting ones."""

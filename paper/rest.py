@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from collections.abc import Callable, MutableMapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 import paper.endpoints  # noqa: F401 - imported for what it registers
+from paper import consent
 from paper.calls import Answer, Call, Endpoint, Refusal, delivered, dispatch, find
+from paper.faults import Fault
 from paper.hub import SOCKETS_MAX
 from paper.params import read_fields, read_query
 from paper.socket import Socket
@@ -19,6 +23,9 @@ _PREFIX: Final = "/v1/"
 _SOCKETS: Final = {"/v1/websocket": False, "/v1/md/websocket": True}
 _JSON: Final = b"application/json"
 _TEXT: Final = b"text/plain; charset=utf-8"
+_HTML: Final = b"text/html; charset=utf-8"
+_TOKEN_PATH: Final = "/auth/oauthtoken"  # noqa: S105 - a path
+_NOT_YOU: Final = "Incorrect name or password"
 _OK: Final = 200
 
 Scope = MutableMapping[str, Any]
@@ -47,14 +54,25 @@ class Application:
         if md_only is None or len(self._venue.hub.listeners) >= SOCKETS_MAX:
             await send({"type": "websocket.close"})
             return
-        await Socket(self._venue, receive, send, md_only=md_only).run()
+        if self._venue.faults.take(Fault.STORM_429) is not None:
+            headers = [(b"content-length", b"0")]
+            await send({"type": "websocket.http.response.start", "status": 429, "headers": headers})
+            await send({"type": "websocket.http.response.body", "body": b""})
+            return
+        socket = Socket(self._venue, receive, send, md_only=md_only, address=_address(scope))
+        await socket.run()
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"].lower()
         if path == "/healthz":
             await respond(send, 200, b'{"status":"ok"}')
             return
-        target = find(path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else None
+        if path == consent.PATH:
+            await self._consent(scope, receive, send)
+            return
+        # The broker's token endpoint is known with and without the prefix.
+        known = path.startswith(_PREFIX) or path == _TOKEN_PATH
+        target = find(path.removeprefix(_PREFIX)) if known else None
         if target is None or target.socket_only:
             await respond(send, 404, b"Not found", _TEXT)
             return
@@ -69,12 +87,31 @@ class Application:
             body = await read_all(receive)
             session = None if target.is_open else self._venue.sessions.check(_token(scope))
             fields = read_fields(body, _header(scope, b"content-type"))
-            params = read_query(scope["query_string"]) | fields
+            params = _basic(scope) if target.is_open else {}
+            params |= read_query(scope["query_string"]) | fields
         except Refusal as refusal:
             self._venue.commit()  # a displaced session was told so
             return Answer(refusal.status, refusal.text.encode())
-        answer = dispatch(target, Call(self._venue, params, session, None))
-        return await delivered(self._venue, answer)
+        call = Call(self._venue, params, session, None, _address(scope))
+        return await delivered(self._venue, dispatch(target, call))
+
+    async def _consent(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            params = read_query(scope["query_string"])
+            if scope["method"] != "POST":
+                await respond(send, _OK, consent.page(self._venue, params), _HTML)
+                return
+            params |= read_fields(await read_all(receive), _header(scope, b"content-type"))
+            location = consent.allowed(self._venue, params)
+            if location is None:
+                await respond(send, _OK, consent.page(self._venue, params, _NOT_YOU), _HTML)
+                return
+        except Refusal as refusal:
+            await respond(send, refusal.status, refusal.text.encode(), _TEXT)
+            return
+        headers = [(b"location", location.encode()), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 302, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def respond(send: Send, status: int, body: bytes, content_type: bytes = _JSON) -> None:
@@ -102,6 +139,23 @@ def _token(scope: Scope) -> str:
     """The bearer token, quoted or bare; empty when there is none."""
     scheme, _, token = _header(scope, b"authorization").partition(" ")
     return token.strip().strip('"') if scheme.lower() == "bearer" else ""
+
+
+def _basic(scope: Scope) -> dict[str, Any]:
+    """Client id and secret of an `Authorization: Basic` header."""
+    scheme, _, value = _header(scope, b"authorization").partition(" ")
+    if scheme.lower() != "basic":
+        return {}
+    try:
+        name, _, secret = b64decode(value, validate=True).decode().partition(":")
+    except ValueError:
+        raise Refusal(400, "Malformed authorization") from None
+    return {"client_id": unquote(name), "client_secret": unquote(secret)}
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _header(scope: Scope, name: bytes) -> str:

@@ -167,6 +167,7 @@ class ExecutionReport(Row, frozen=True, kw_only=True):
     trade_date: TradeDate
     order_id: int
     exec_type: str
+    exec_ref_id: str | None = None
     ord_status: str
     action: str
     cum_qty: int

@@ -163,6 +163,65 @@ class Scribe:
             finally_paired=0,
         )
 
+    def take_out(self, fill: Fill) -> None:
+        """Count a fill no longer; the book still does for an order that lives."""
+        if self._store.must(Order, fill.order_id).ord_status in FINAL:
+            filled = self._filled[fill.order_id]
+            filled.qty -= fill.qty
+            filled.value -= fill.price * fill.qty
+
+    def busted(self, fill: Fill) -> None:
+        """A fill was taken back; it refers to the report that told it."""
+        self.take_out(fill)
+        order = self._store.must(Order, fill.order_id)
+        told = self._told(fill)
+        self._execution(
+            order.id,
+            "TradeCancel",
+            order.ord_status,
+            last_qty=fill.qty,
+            last_px=fill.price,
+            ref=None if told is None else told.name,
+        )
+
+    def corrected(self, fill: Fill, price: Decimal) -> Fill:
+        """The fill that stands in the place of a busted one."""
+        filled = self._filled[fill.order_id]
+        order = self._store.must(Order, fill.order_id)
+        if order.ord_status in FINAL:
+            filled.qty += fill.qty
+            filled.value += price * fill.qty
+        told = self._told(fill)
+        self._execution(
+            order.id,
+            "TradeCorrect",
+            order.ord_status,
+            last_qty=fill.qty,
+            last_px=price,
+            ref=None if told is None else told.name,
+        )
+        return replace(
+            fill,
+            id=self._store.next_id(),
+            price=price,
+            active=True,
+            finally_paired=0,
+            timestamp=self._now,
+            trade_date=self._trade_date,
+        )
+
+    def _told(self, fill: Fill) -> ExecutionReport | None:
+        reports = [
+            report
+            for command in self._store.of_master(Command, fill.order_id)
+            for report in self._store.of_master(ExecutionReport, command.id)
+        ]
+        for report in reports:
+            trade = report.exec_type in {"Trade", "TradeCorrect"}
+            if trade and (report.timestamp, report.last_px) == (fill.timestamp, fill.price):
+                return report
+        return None
+
     def filled(self, order_id: int) -> None:
         """Step 8."""
         self._status(order_id, "Filled")
@@ -301,6 +360,7 @@ class Scribe:
         last_px: Decimal | None = None,
         reason: str | None = None,
         text: str | None = None,
+        ref: str | None = None,
     ) -> None:
         order = self._store.must(Order, order_id)
         filled = self._filled.get(order_id, _NOTHING)
@@ -315,6 +375,7 @@ class Scribe:
             trade_date=self._trade_date,
             order_id=order_id,
             exec_type=exec_type,
+            exec_ref_id=ref,
             ord_status=status,
             action=order.action,
             cum_qty=filled.qty,

@@ -66,6 +66,14 @@ class Sessions:
             self.on_ended(session.id)
         return self._issue(self._store.next_id(), user_id)
 
+    def expire(self, user_id: int | None) -> int:
+        """The tokens of a user (or of all) are over now; how many sessions that ended."""
+        users = {x.user_id for x in self._store.all(Session)} if user_id is None else {user_id}
+        live = [session for user in users for session in self._live(user)]
+        for session in live:
+            self._put(replace(session, expires_at=stamp(self._clock.now())))
+        return len(live)
+
     def renew(self, session: Session) -> Tokens:
         """New tokens for the same session; the old ones are void at once."""
         session = self._store.must(Session, session.id)  # a socket may hold an older row of it

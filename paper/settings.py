@@ -26,6 +26,15 @@ class Login(BaseModel):
     prefix: str | None = Field(None, pattern=r"^[A-Z0-9_]{1,48}$")
 
 
+class Client(BaseModel):
+    """An application: `TM_PAPER_CLIENTS=[{"id": "...", "secret": "..."}]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(min_length=1, max_length=64)
+    secret: SecretStr
+
+
 class PaperSettings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="TM_", frozen=True, extra="ignore", hide_input_in_errors=True
@@ -53,6 +62,9 @@ class PaperSettings(BaseSettings):
     )
     paper_clock: Literal["wall", "manual"] = "wall"
     paper_clock_start: datetime | None = Field(None, description="of the manual clock")
+    paper_clients: tuple[Client, ...] = Field(
+        (), description="of OAuth and API keys, as JSON; without, any will do"
+    )
     paper_policy: Policy = Field(DEFAULT_POLICY, description="what it insists on, as JSON")
     paper_control_port: int | None = Field(None, ge=0, le=65_535, description="local and test only")
 

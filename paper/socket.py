@@ -37,11 +37,14 @@ Send = Callable[[MutableMapping[str, Any]], Any]
 class Socket:
     """The server's side of one connection, from accept to close."""
 
-    def __init__(self, venue: Venue, receive: Receive, send: Send, *, md_only: bool) -> None:
+    def __init__(
+        self, venue: Venue, receive: Receive, send: Send, *, md_only: bool, address: str = ""
+    ) -> None:
         self._venue = venue
         self._receive = receive
         self._send = send
         self._md_only = md_only
+        self._address = address
         self._session: Session | None = None
         self._accounts: frozenset[int] | None = None
         self._types: frozenset[str] | None = None
@@ -205,7 +208,7 @@ class Socket:
         if self._session is None and not target.is_open:
             self._answer(request_id, Answer(401, b"Access is denied"))
             return
-        answer = dispatch(target, Call(self._venue, params, self._session, self))
+        answer = dispatch(target, Call(self._venue, params, self._session, self, self._address))
         followers, self._followers = self._followers, []
         if answer.lost:
             return
@@ -222,10 +225,8 @@ class Socket:
         self._answer(request_id, await delivered(self._venue, answer))
 
     def _answer(self, request_id: int, answer: Answer) -> None:
-        if answer.status == _OK:
-            body = b',"d":' + answer.body if answer.body else b""
-        else:
-            body = b',"d":' + encode(answer.body.decode())
+        body = answer.body if answer.status == _OK else encode(answer.body.decode())
+        body = b',"d":' + body if answer.body else b""
         self.push(b'%b%d,"i":%d%b}' % (_ANSWER, answer.status, request_id, body))
 
 

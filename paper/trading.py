@@ -151,10 +151,14 @@ class Trading:
     def force_liquidation(self, account_id: int) -> list[int]:
         """The venue closes an account's positions itself; returns its orders' ids."""
         self.risk.mark(account_id, LIQUIDATE, self._begin())
+        return self.flatten(account_id, VENUE, admin=True)
+
+    def flatten(self, account_id: int, sender: Sender, *, admin: bool) -> list[int]:
+        """Cancel every order of an account and close its positions; the closing orders' ids."""
         held = [c for (owner, c), x in self.cashier.ledger.holdings.items() if owner == account_id]
         live = [c for c, book in self._books.items() if book.entries(account_id)]
         closed = [
-            self.liquidate(account_id, contract_id, VENUE, admin=True)
+            self.liquidate(account_id, contract_id, sender, admin=admin)
             for contract_id in dict.fromkeys([*held, *live])
         ]
         return [order_id for order_id in closed if order_id is not None]
@@ -163,6 +167,27 @@ class Trading:
         holders = {owner for (owner, _), x in self.cashier.ledger.holdings.items() if x.lots}
         for account_id in self.risk.breached(sorted(holders)):
             self.force_liquidation(account_id)
+
+    def bust(self, fill_id: int, price: Decimal | None = None) -> int | None:
+        """Take a fill back, or make it again at `price`; returns the new fill's id.
+
+        Raises KeyError for an unknown fill, ValueError for one that is busted already.
+        """
+        now, fill = self._begin(), self._store.must(Fill, fill_id)
+        if not fill.active:
+            raise ValueError("The fill is busted already.")
+        account_id = self._store.account_of(Fill, fill_id)
+        made = None
+        if price is None:
+            self.scribe.busted(fill)
+            self.cashier.take_back(fill, account_id, now)
+        else:
+            self.scribe.take_out(fill)
+            made = self.scribe.corrected(fill, price)
+            self.cashier.take_back(fill, account_id, now)
+            self.cashier.book(made, account_id, now)
+        self.risk.note_margin(account_id, now)
+        return None if made is None else made.id
 
     def on_time(self) -> None:
         """End what is over and begin the trading day that has come."""
@@ -185,7 +210,9 @@ class Trading:
     def restore(self) -> None:
         """Put the books, the money and the day back as the rows tell."""
         for fill in self._store.all(Fill):
-            self.scribe.restore(fill)
+            order = self._store.must(Order, fill.order_id)
+            if fill.active or order.ord_status not in FINAL:
+                self.scribe.restore(fill)
         self.cashier.restore()
         for balance in self._store.all(CashBalance):
             day = balance.trade_date

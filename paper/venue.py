@@ -11,19 +11,22 @@ from typing import Final
 from paper import journal, rows
 from paper.clock import Clock, ManualClock, WallClock
 from paper.faults import Faults
+from paper.guard import Guard
 from paper.hub import Hub
 from paper.journal import FileJournal, Journal, Line, NoJournal
 from paper.market import Market, family_of
+from paper.oauth import Grants
 from paper.prices import start_price
 from paper.reference import Reference
 from paper.replay import Replay, read_replay
 from paper.rows import stamp
 from paper.sessions import Sessions
 from paper.settings import Login, PaperSettings
-from paper.store import Store
+from paper.store import Change, Store
 from paper.strategies import Strategies
 from paper.strategy_rows import BRACKET_TYPE
 from paper.trading import Trading
+from shared.domain.calendar import trade_date
 from shared.domain.instruments import PRODUCTS
 from shared.runtime.logging import get_logger
 
@@ -41,6 +44,8 @@ class Venue:
         self.store = Store()
         self.faults = Faults()
         self.hub = Hub(self.store, self.faults)
+        self.guard = Guard()
+        self.grants = Grants({client.id: client.secret for client in settings.paper_clients})
         self.chance = Random(settings.paper_seed)  # noqa: S311 - reproducible, nothing secret
         self.replay = _replay(settings)
         self.market = Market(self._first_price)
@@ -116,6 +121,18 @@ class Venue:
             message = rows.encode({"e": "md", "d": {"quotes": [self.quote(contract_id)]}})
             for listener in listeners:
                 listener.push(message)
+
+    def replay_day(self) -> int:
+        """Tell the rows of this trading day again, as seen of the broker at 16:00; how many."""
+        day = rows.trade_date_of(trade_date(self.clock.now()))
+        told = []
+        for row_type in _REPLAYED:
+            for row in self.store.all(row_type):
+                if getattr(row, "trade_date", None) == day:
+                    account_id = self.store.account_of(row_type, row.id)
+                    told.append(Change(rows.KIND_OF[row_type], row, False, account_id))
+        self.hub.publish(told)
+        return len(told)
 
     def quote(self, contract_id: int) -> dict[str, object]:
         """A full quote as the market-data socket tells it."""
@@ -197,6 +214,7 @@ class Venue:
 
 
 _SHOWN_SIZE: Final = 10
+_REPLAYED: Final = (rows.ExecutionReport, rows.Fill, rows.Position)
 
 
 def _clock(settings: PaperSettings) -> Clock:

@@ -3,22 +3,55 @@
 from __future__ import annotations
 
 from paper.calls import Call, Refusal, endpoint
+from paper.oauth import GrantError
 from paper.rows import User
 from paper.sessions import Tokens
 
+_WRONG_KEY = "Incorrect API key"
 _WRONG = "Incorrect username or password. Please try again."
 
 
 @endpoint("auth/accesstokenrequest", is_open=True)
 def access_token_request(call: Call) -> object:
-    """200 for bad credentials too, then only with `errorText`. appId, cid and sec are not read."""
+    """200 for bad credentials too, then only with `errorText`.
+
+    An API key (cid, sec) may be left out; one that is sent must be a configured client's.
+    """
     name, password = call.params.get("name"), call.params.get("password")
     if not isinstance(name, str) or not isinstance(password, str):
         return {"errorText": _WRONG}
+    cid, sec = call.params.get("cid"), call.params.get("sec")
+    grants = call.venue.grants
+    if cid is not None and grants.clients and not grants.is_right(str(cid), str(sec or "")):
+        return {"errorText": _WRONG_KEY}
     user = call.venue.sessions.user(name, password)
     if user is None:
         return {"errorText": _WRONG}
     return _answer(user, call.venue.sessions.open(user.id))
+
+
+@endpoint("auth/oauthtoken", is_open=True)
+def oauth_token(call: Call) -> object:
+    """Exchange an authorisation code; what is wrong with it comes as `error` with 200."""
+    asked = {name: str(value) for name, value in call.params.items() if value is not None}
+    if asked.get("grant_type") != "authorization_code":
+        return {"error": "unsupported_grant_type", "error_description": "Only codes are taken"}
+    try:
+        user_id = call.venue.grants.redeem(
+            asked.get("code", ""),
+            asked.get("client_id", ""),
+            asked.get("client_secret", ""),
+            asked.get("redirect_uri", ""),
+            call.venue.clock.now(),
+        )
+    except GrantError as error:
+        return {"error": error.error, "error_description": str(error)}
+    tokens = call.venue.sessions.open(user_id)
+    return {
+        "access_token": tokens.access,
+        "token_type": "Bearer",
+        "expires_in": int(call.venue.settings.paper_token_life_s),
+    }
 
 
 @endpoint("auth/renewaccesstoken")
