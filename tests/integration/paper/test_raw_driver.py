@@ -45,6 +45,13 @@ async def test_every_step_of_the_protocol_works_as_documented() -> None:
         assert await drive(broker) == dict.fromkeys(STEPS, (PASSED, ""))
 
 
+async def test_every_step_works_with_events_repeated_and_out_of_order() -> None:
+    async with venue() as broker:
+        await broker.control("fault", name="shuffle_events", count=None)
+        await broker.control("fault", name="duplicate_events", count=None)
+        assert await drive(broker) == dict.fromkeys(STEPS, (PASSED, ""))
+
+
 async def test_a_venue_that_errs_is_noticed() -> None:
     async with venue() as broker:
         await broker.control("fault", name="error_after_accept")
