@@ -30,6 +30,7 @@ from shared.domain.instruments import ExpiryRule
 _WEEK: Final = timedelta(days=7)
 _DECEMBER: Final = 12
 _NOVEMBER: Final = 11
+_BOXING_DAY: Final = (12, 26)
 
 
 def _third_friday(year: int, month: int) -> date:
@@ -99,8 +100,9 @@ def _tenth_business_day(year: int, month: int) -> date:
 
 
 def _last_friday(year: int, month: int) -> date:
-    # The rule asks for a business day in London or the US: the US calendar decides.
-    return on_or_before(last_weekday(year, month, FRIDAY))
+    # London has one bank holiday that may be a last Friday here and is none of ours: Boxing Day.
+    day = on_or_before(last_weekday(year, month, FRIDAY))
+    return business_days_before(day, 1) if (day.month, day.day) == _BOXING_DAY else day
 
 
 def _vix(year: int, month: int) -> date:

@@ -13,9 +13,12 @@ difference is an alarm.
   contradicts it; `n` has its reason in DOUBTS.
 - micro of: root of the large contract; each large one has one micro at most.
 
-Sources: the public LEAN market data, real product payloads, CME contract pages; for MCL's last
-day edgeclear.com/cme-micro-crude, for SIL the specification at commodity.jugok.com (2021),
-for DX marketswiki.com/wiki/ICE_US_Dollar_Index.
+Sources: the public LEAN market data, real product payloads, CME contract pages. Beside them: 6A
+and 6N have half ticks since November 2020 and August 2021 (cmegroup.com/education, "New Zealand
+Dollar/US Dollar FX Futures", 2 July 2021; older data has 0.0001); M6E from CME's E-micro page; MBT
+from interactivebrokers.com.au/en/trading/cme-micro-bitcoin.php; SIL from commodity.jugok.com
+(2021); MCL's last day from edgeclear.com/cme-micro-crude; DX from
+marketswiki.com/wiki/ICE_US_Dollar_Index; FX rules from cmegroup.com/trading/fx/rolldates.html.
 """
 
 from __future__ import annotations
@@ -56,12 +59,12 @@ ZT  |2-year note          |CBOT |0.00390625|2000    |HMUZ        |rates     |A  
 6E  |Euro                 |CME  |0.00005   |125000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |
 6J  |Japanese yen         |CME  |0.0000005 |12500000|HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |
 6B  |British pound        |CME  |0.0001    |62500   |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |
-6A  |Australian dollar    |CME  |0.00005   |100000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |n    |y    |
+6A  |Australian dollar    |CME  |0.00005   |100000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |
 6C  |Canadian dollar      |CME  |0.00005   |100000  |HMUZ        |fx        |A    |one_before_third_wednesday|09:16       |y    |y    |
 6S  |Swiss franc          |CME  |0.00005   |125000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |n    |y    |
-6N  |New Zealand dollar   |CME  |0.00005   |100000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |n    |y    |
+6N  |New Zealand dollar   |CME  |0.00005   |100000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |
 6M  |Mexican peso         |CME  |0.00001   |500000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |
-M6E |Micro euro           |CME  |0.0001    |12500   |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |n    |n    |6E
+M6E |Micro euro           |CME  |0.0001    |12500   |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |6E
 ZC  |Corn                 |CBOT |0.25      |50      |HKNUZ       |grains    |B    |before_fifteenth          |            |y    |y    |
 ZW  |Chicago wheat        |CBOT |0.25      |50      |HKNUZ       |grains    |B    |before_fifteenth          |            |y    |y    |
 KE  |Kansas wheat         |CBOT |0.25      |50      |HKNUZ       |grains    |B    |before_fifteenth          |            |y    |y    |
@@ -73,7 +76,7 @@ LE  |Live cattle          |CME  |0.025     |400     |GJMQVZ      |livestock |C  
 GF  |Feeder cattle        |CME  |0.025     |500     |FHJKQUVX    |livestock |C    |feeder_cattle             |12:00       |y    |y    |
 HE  |Lean hogs            |CME  |0.025     |400     |GJKMNQVZ    |livestock |C    |tenth_business_day        |12:00       |y    |y    |
 BTC |Bitcoin              |CME  |5         |5       |FGHJKMNQUVXZ|crypto    |A    |last_friday               |16:00 London|y    |y    |
-MBT |Micro bitcoin        |CME  |5         |0.10    |FGHJKMNQUVXZ|crypto    |A    |last_friday               |16:00 London|y    |n    |BTC
+MBT |Micro bitcoin        |CME  |5         |0.10    |FGHJKMNQUVXZ|crypto    |A    |last_friday               |16:00 London|y    |y    |BTC
 ETH |Ether                |CME  |0.50      |50      |FGHJKMNQUVXZ|crypto    |A    |last_friday               |16:00 London|n    |n    |
 MET |Micro ether          |CME  |0.50      |0.10    |FGHJKMNQUVXZ|crypto    |A    |last_friday               |16:00 London|n    |y    |ETH
 DX  |US dollar index      |ICEUS|0.005     |1000    |HMUZ        |fx        |D    |two_before_third_wednesday|09:16       |y    |y    |
@@ -82,16 +85,11 @@ VX  |VIX                  |CFE  |0.05      |1000    |FGHJKMNQUVXZ|volatility|E  
 
 # Why a row says `n`: root, what, and the reason as a trader reads it.
 DOUBTS: Final = """
-PA |tick|older data has 0.05 where 0.50 stands here
-6A |tick|older specifications have 0.0001 where 0.00005 stands here
+PA |tick|specifications read have 0.05 and 0.10; 0.50 stands here, which fits all three grids
 6S |tick|older specifications have 0.0001 where 0.00005 stands here
-6N |tick|older specifications have 0.0001 where 0.00005 stands here
-M6E|tick|general knowledge, no source read
-M6E|rule|taken from 6E, no source read
 ETH|tick|two vendors state it differently
 ETH|rule|read for the micro contract only
 MET|tick|two vendors state it differently
-MBT|rule|taken from BTC, no source read
 BZ |rule|general knowledge, and London's bank holidays are not known here
 """
 
@@ -113,6 +111,6 @@ one_before_third_wednesday|one business day before the third Wednesday of the de
 before_fifteenth          |the business day before the 15th of the delivery month
 feeder_cattle             |the last Thursday of the delivery month (in November the one before Thanksgiving), or a week earlier when it or one of the four weekdays before it is a holiday
 tenth_business_day        |the tenth business day of the delivery month
-last_friday               |the last Friday of the delivery month
+last_friday               |the last Friday of the delivery month, or the day before on which London and the US both work
 vix                       |thirty days before the third Friday of the month after delivery, or before the day that Friday moves to
 """  # noqa: E501 - a rule is one sentence

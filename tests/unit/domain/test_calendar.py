@@ -169,6 +169,8 @@ def test_business_days(day: str, open_: bool) -> None:
         ("HEN2024", "2024-07-15"),
         ("BTCZ2024", "2024-12-27"),
         ("BTCH2024", "2024-03-28"),  # Good Friday
+        ("MBTZ2025", "2025-12-24"),  # Boxing Day in London, Christmas before it
+        ("BTCZ2026", "2026-12-24"),
         ("DXZ2024", "2024-12-16"),
         ("VXZ2024", "2024-12-18"),
         ("VXM2024", "2024-06-18"),  # the Wednesday is Juneteenth

@@ -73,32 +73,32 @@ def test_every_group_and_rule_is_used() -> None:
 def test_the_doubtful_rows_are_marked_and_warn() -> None:
     ticks = {root for root, product in PRODUCTS.items() if not product.tick_verified}
     rules = {root for root, product in PRODUCTS.items() if not product.rule_verified}
-    assert ticks == {"PA", "6A", "6S", "6N", "M6E", "ETH", "MET"}
-    assert rules == {"BZ", "M6E", "MBT", "ETH"}
+    assert ticks == {"PA", "6S", "ETH", "MET"}
+    assert rules == {"BZ", "ETH"}
     assert {root for root, product in PRODUCTS.items() if warning_of(product)} == ticks | rules
 
 
 def test_a_warning_says_what_is_doubtful_and_why() -> None:
-    assert warning_of(product_of("6A")) == (
-        "6A: not verified: tick size and value of a point"
+    assert warning_of(product_of("6S")) == (
+        "6S: not verified: tick size and value of a point"
         " (older specifications have 0.0001 where 0.00005 stands here)."
     )
-    assert warning_of(product_of("M6E")) == (
-        "M6E: not verified: tick size and value of a point (general knowledge, no source read);"
-        " last trading day (taken from 6E, no source read)."
+    assert warning_of(product_of("ETH")) == (
+        "ETH: not verified: tick size and value of a point (two vendors state it differently);"
+        " last trading day (read for the micro contract only)."
     )
     assert warning_of(product_of("NQ")) is None
 
 
 def test_the_brokers_figures_rule_and_a_difference_is_named() -> None:
-    told, difference = with_broker_figures(product_of("6A"), Decimal("0.0001"), Decimal(100_000))
-    assert (told.tick_size, told.point_value) == (Decimal("0.0001"), Decimal(100_000))
-    assert told.tick_value == Decimal(10)
+    told, difference = with_broker_figures(product_of("6S"), Decimal("0.0001"), Decimal(125_000))
+    assert (told.tick_size, told.point_value) == (Decimal("0.0001"), Decimal(125_000))
+    assert told.tick_value == Decimal("12.5")
     assert warning_of(told) is None
     assert difference == Difference(
-        "6A", Decimal("0.00005"), Decimal("0.0001"), Decimal(100_000), Decimal(100_000)
+        "6S", Decimal("0.00005"), Decimal("0.0001"), Decimal(125_000), Decimal(125_000)
     )
-    assert difference.text == "6A: tick size is 0.0001 at the broker and 0.00005 in our table."
+    assert difference.text == "6S: tick size is 0.0001 at the broker and 0.00005 in our table."
 
 
 def test_a_difference_names_both_figures() -> None:
@@ -115,10 +115,10 @@ def test_figures_that_agree_are_no_difference_and_settle_the_doubt() -> None:
         product_of("NQ"),
         None,
     )
-    told, difference = with_broker_figures(product_of("M6E"), Decimal("0.0001"), Decimal(12_500))
+    told, difference = with_broker_figures(product_of("ETH"), Decimal("0.5"), Decimal(50))
     assert difference is None
     assert warning_of(told) == (
-        "M6E: not verified: last trading day (taken from 6E, no source read)."
+        "ETH: not verified: last trading day (read for the micro contract only)."
     )
 
 
