@@ -75,3 +75,4 @@ async def test_the_policy_is_changed_and_shown(it: VenueProcess) -> None:
         taken = await socket.do("order/placeorder", order(account, "Buy", orderQty=50))
         await socket.event("commandReport", rejectReason="MaxPosLimitReached")
         await socket.event("order", id=taken["orderId"], ordStatus="Rejected")
+        await it.control("policy", position_max=None)
