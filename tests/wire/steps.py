@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 STEPS: Final = (
     "login",
+    "time penalty",
     "accounts",
     "contracts",
     "place",

@@ -17,6 +17,7 @@ from lumibot.entities import Asset, Order  # type: ignore[import-not-found]  # t
 from tests.wire.steps import eventually, run, setting, walk
 
 NOT_OFFERED = {
+    "time penalty": "it tells of captchas, and sends no ticket back",
     "modify": "the broker logs 'not yet implemented'",
     "oso": "single orders only",
     "oco": "single orders only",

@@ -154,6 +154,7 @@ if __name__ == "__main__":
             "strategies": drive.strategies,
         },
         {
+            "time penalty": "it knows no tickets",
             "oso": "as place",
             "oco": "as place",
             **dict.fromkeys(("authorise", "sync", "props", "quotes", "heartbeat"), SOCKET),
