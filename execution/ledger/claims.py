@@ -19,10 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from execution.ledger.endings import Ending, end_intents
 from execution.ledger.journal import Journal
-from execution.ledger.rows import intent_of
+from execution.ledger.rows import intent_of, tick_of
 from shared.domain.claim import Candidate, End, Send, Wait, Working, stale
 from shared.domain.ids import AccountId, ConnectionId, IntentId, UserId
-from shared.domain.instruments import product_of
 from shared.domain.order import IntentState, OrderIntent, OrderType, Role
 from shared.ports.ledger import AccountRef, Cancel, Claimed, Claims, Judge, Lease
 
@@ -30,9 +29,12 @@ _AT_ONCE: Final = 200  # intents judged in one transaction; the next round takes
 
 _TURN: Final = text(f"""
     SELECT i.*, a.connection_id, a.broker_account_id, a.name AS account_name, l.epoch,
-           before.state AS after_state, coalesce(p.net_qty, 0) AS owner_net
+           before.state AS after_state, coalesce(p.net_qty, 0) AS owner_net,
+           k.tick_size AS brokers_tick
     FROM intents i
     JOIN accounts a ON a.id = i.account_id
+    JOIN broker_connections c ON c.id = a.connection_id
+    LEFT JOIN contracts k ON k.environment = c.environment AND k.name = i.contract
     JOIN leases l ON l.connection_id = a.connection_id
     JOIN unnest(CAST(:connections AS bigint[]), CAST(:epochs AS bigint[]))
       AS mine(connection_id, epoch) ON mine.connection_id = l.connection_id
@@ -203,7 +205,7 @@ def _candidate(row: Any, legs: tuple[OrderIntent, ...], working: tuple[Working, 
     return Candidate(
         intent=intent_of(row),
         legs=legs,
-        tick=product_of(row.root).tick_size,
+        tick=tick_of(row.root, row.brokers_tick),
         after_state=None if row.after_state is None else IntentState(row.after_state),
         owner_net=row.owner_net,
         working=working,

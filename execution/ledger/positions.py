@@ -31,6 +31,12 @@ _FILLS: Final = text("""
       OR NOT EXISTS (SELECT 1 FROM flat)
     ORDER BY filled_at, broker_fill_id
 """)
+_POINT_VALUE: Final = text("""
+    SELECT k.point_value_usd FROM accounts a
+    JOIN broker_connections c ON c.id = a.connection_id
+    JOIN contracts k ON k.environment = c.environment AND k.name = :contract
+    WHERE a.id = :account_id
+""")
 _UPSERT: Final = text("""
     INSERT INTO positions AS p
       (account_id, contract, strategy_id, user_id, root, net_qty, avg_price, version)
@@ -56,6 +62,7 @@ async def refold(
         "avg_price": position.avg_price,
     }
     version = (await journal.connection.execute(_UPSERT, values)).scalar_one()
+    brokers = (await journal.connection.execute(_POINT_VALUE, key)).scalar()
     body = PositionChanged(
         account_id=account,
         strategy_id=strategy_id,
@@ -63,7 +70,7 @@ async def refold(
         root=root,
         net_qty=position.net_qty,
         avg_price=position.avg_price,
-        point_value_usd=product_of(root).point_value,
+        point_value_usd=product_of(root).point_value if brokers is None else brokers,
         version=version,
         as_of=journal.now,
     )

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from execution.ledger.journal import Journal
-from execution.ledger.rows import insert_intents, row_of
+from execution.ledger.rows import insert_intents, row_of, tick_of
 from shared.contracts.envelope import Envelope
 from shared.domain.bracket import leg_price, needs_move
 from shared.domain.ids import (
@@ -22,17 +22,19 @@ from shared.domain.ids import (
     UserId,
     intent_id,
 )
-from shared.domain.instruments import product_of
 from shared.domain.order import Action, OrderIntent, OrderType, Role, TimeInForce
 from shared.ports.ledger import Command, LegOffset, Naked
 
 _LEGS: Final = text("""
     SELECT l.id, a.connection_id, l.broker_order_id, l.role, l.qty, l.offset_ticks, l.root,
       coalesce(o.price, l.price) AS price, coalesce(o.stop_price, l.stop_price) AS stop_price,
-      e.action AS entry_action, e.fill_value / e.filled_qty AS entry_price
+      e.action AS entry_action, e.fill_value / e.filled_qty AS entry_price,
+      k.tick_size AS brokers_tick
     FROM intents l
     JOIN intents e ON e.id = l.parent_id
     JOIN accounts a ON a.id = l.account_id
+    JOIN broker_connections c ON c.id = a.connection_id
+    LEFT JOIN contracts k ON k.environment = c.environment AND k.name = l.contract
     LEFT JOIN orders o ON o.account_id = l.account_id AND o.broker_order_id = l.broker_order_id
     WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND l.ended_at IS NULL
       AND l.state IN ('ACCEPTED', 'WORKING') AND l.broker_order_id IS NOT NULL
@@ -106,7 +108,7 @@ async def legs_off(connection: AsyncConnection, connections: list[int]) -> list[
     out = []
     for row in await connection.execute(_LEGS, {"connections": connections}):
         wanted, current = _wanted(row), row.price if row.price is not None else row.stop_price
-        tick = product_of(row.root).tick_size
+        tick = tick_of(row.root, row.brokers_tick)
         if wanted is not None and current is not None and needs_move(current, wanted, tick):
             out.append(
                 LegOffset(
@@ -127,7 +129,7 @@ def _wanted(row: Any) -> Decimal | None:
         Action(row.entry_action),
         row.entry_price,
         row.offset_ticks,
-        product_of(row.root).tick_size,
+        tick_of(row.root, row.brokers_tick),
     )
     return level.price if level.price is not None else level.stop_price
 

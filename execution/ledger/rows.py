@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import insert
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.db.tables.trading import intents
 from shared.domain.ids import AccountId, Cause, IntentId, SignalId, StrategyId, UserId
+from shared.domain.instruments import product_of
 from shared.domain.order import Action, IntentState, OrderIntent, OrderType, Role, TimeInForce
 
 
@@ -69,6 +71,12 @@ def row_of(intent: OrderIntent, root: str, account_seq: int, now: object) -> dic
         "state": IntentState.PENDING.value,
         "created_at": now,
     }
+
+
+def tick_of(root: str, brokers: Decimal | None) -> Decimal:
+    """The broker's tick where it differs from our table; the table's own value otherwise."""
+    table = product_of(root).tick_size
+    return table if brokers is None or brokers == table else brokers
 
 
 async def insert_intents(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
