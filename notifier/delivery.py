@@ -1,6 +1,6 @@
 """Sends what is due: claim, commit, send, commit.
 
-    pending --claim--> pending, next attempt in 30 s --send--> sent | failed | pending after a while
+    pending --claim--> pending, next attempt in 6.5 s --send--> sent | failed | pending after a while
 
 No transaction is open during a send. A crash after the send leaves the row pending; it is sent
 again after the claim lapsed, under the same nonce, and the reader sees it once.
@@ -28,7 +28,7 @@ from shared.streams.outage import Outage
 _log = get_logger(__name__)
 T = TypeVar("T")
 
-SEND_TIMEOUT_S: Final = 10.0  # well below `store.CLAIM_S`
+SEND_TIMEOUT_S: Final = 5.5  # below `store.CLAIM_S`, above a rate limit that is waited for
 SENDERS_MAX: Final = 8
 LOOK_EVERY_S: Final = 0.5
 BACKOFF_FIRST_S: Final = 1.0

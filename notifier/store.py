@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from notifier.rules import Notice, Person
 from shared.db.uow import unit_of_work
 
-# A claim lapses after this: longer than a send may take, so nobody else sends meanwhile.
-CLAIM_S: Final = 30.0
+# A claim lapses after this: longer than a send may take, so nobody else sends meanwhile, and short
+# enough that what a killed process was sending arrives within ten seconds.
+CLAIM_S: Final = 6.5
 
 _PERSON: Final = """
     u.id AS user_id, u.username, u.disabled_at IS NOT NULL AS is_disabled, u.discord_user_id,
