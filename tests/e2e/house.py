@@ -120,7 +120,7 @@ class House:
             await self._undecided()
             or await self._books(ledger)
             or await self._records(trips)
-            or await self._messages()
+            or await self._messages(trips)
             or self._screen(ledger, trips)
         )
 
@@ -150,13 +150,16 @@ class House:
         wanted = {(t.account, t.contract, t.side, t.open_qty) for t in trips if t.is_open}
         return None if held == wanted else f"{held} is recorded, {wanted} is held"
 
-    async def _messages(self) -> str | None:
+    async def _messages(self, trips: list[Trip]) -> str | None:
+        """One message for each beginning and end; parts taken at a target have theirs besides."""
         states = await self.database.fetch("SELECT state FROM deliveries")
         waiting = sum(row["state"] != "sent" for row in states)
-        seen = len(self.discord.messages)
-        if waiting or seen != len(states):
-            return f"{len(states)} messages are due, {waiting} wait, {seen} were seen"
-        return None
+        heads = [message.content.partition("\n")[0] for message in self.discord.messages]
+        if waiting or len(heads) != len(states):
+            return f"{len(states)} messages are due, {waiting} wait, {len(heads)} were seen"
+        whole = sum(" of " not in head for head in heads)
+        wanted = len(trips) + sum(not trip.is_open for trip in trips)
+        return None if whole == wanted else f"{whole} of {wanted} messages were seen: {heads}"
 
     def _screen(self, ledger: VenueLedger, trips: list[Trip]) -> str | None:
         shown = {

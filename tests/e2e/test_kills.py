@@ -43,6 +43,7 @@ class When(StrEnum):
     BEFORE = "before"
     ANSWERED = "just after the 202 of"
     PLACING = "while placing for"
+    SENDING = "while telling of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ _BARS: Final = [i for i, step in enumerate(STORY) if not isinstance(step, Alert)
 def each_twice() -> Plan:
     """What the gate lives through."""
     return {
+        _ALERTS[3]: Strike(("notifier",), When.SENDING),
         _BARS[2]: Strike(("execution",), When.BEFORE),  # a target is reached meanwhile
         _BARS[3]: Strike(("recorder",), When.BEFORE),  # a target and a stop
         _ALERTS[5]: Strike(("execution",), When.ANSWERED),
@@ -137,6 +139,8 @@ async def _live_through(day: Day, step: Step, strike: Strike | None) -> None:
             began_s, dead = time.monotonic(), _kill(house, strike)
         case When.PLACING:
             began_s, dead = await _kill_while_placing(house, strike, step)
+        case When.SENDING:
+            began_s, dead = await _kill_while_sending(house, strike, step)
         case _:
             assert_never(strike.when)
     await _until_right(house, step, dead)
@@ -161,6 +165,22 @@ async def _kill_while_placing(
     began_s, dead = time.monotonic(), _kill(house, strike)
     await house.venue.fault("delay_answer_ms", count=0)
     return began_s, dead
+
+
+async def _kill_while_sending(
+    house: House, strike: Strike, step: Step
+) -> tuple[float, dict[str, int]]:
+    """With a message on its way that Discord has not answered and never will."""
+    asked = len(house.discord.requests)
+    house.discord.switches.next.append("hang")
+    await house.step(step)
+
+    async def is_sending() -> str | None:
+        new = house.discord.requests[asked:]
+        return None if any(each.endswith("/messages") for each in new) else f"only {new}"
+
+    await eventually(is_sending, within_s=RIGHT_AGAIN_WITHIN_S, what="a message")
+    return time.monotonic(), _kill(house, strike)
 
 
 def _kill(house: House, strike: Strike) -> dict[str, int]:
