@@ -11,10 +11,15 @@ from execution.prices import Prices
 from execution.tracker import Tracker
 from shared.db.failures import is_outage
 from shared.domain.calendar import front_month, trade_date
-from shared.domain.errors import BrokerUnavailable, NotFound, TradeManagerError
+from shared.domain.errors import (
+    BrokerUnavailable,
+    CredentialsExpired,
+    NotFound,
+    TradeManagerError,
+)
 from shared.domain.instruments import product_of
 from shared.domain.symbols import read_symbol
-from shared.ports.broker import Broker, FeedLost, Synced
+from shared.ports.broker import Broker, LoginHealth
 from shared.ports.clock import Clock
 from shared.ports.ledger import Lease, Ledger, LoginRow
 from shared.runtime.logging import get_logger
@@ -56,8 +61,15 @@ class Login:
         return self._reconciled
 
     async def run(self) -> None:
-        await self._say("connecting", None)
+        try:
+            await self._hold()
+        except* CredentialsExpired:
+            await self._say(self.broker.health)  # the task that says so ended with the others
+            raise
+
+    async def _hold(self) -> None:
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._health())
             tasks.create_task(self.broker.run())
             tasks.create_task(self.tracker.run())
             tasks.create_task(self._facts())
@@ -72,10 +84,10 @@ class Login:
     async def _facts(self) -> None:
         async for fact in self.broker.facts():
             await self.tracker.feed(fact)
-            if isinstance(fact, Synced):
-                await self._say("streaming", None)
-            elif isinstance(fact, FeedLost):
-                await self._say("connecting", fact.reason)
+
+    async def _health(self) -> None:
+        async for health in self.broker.healths():
+            await self._say(health)
 
     async def _quotes(self) -> None:
         async for quote in self.broker.quotes():
@@ -120,10 +132,10 @@ class Login:
             return symbol.contract.name
         return front_month(product_of(symbol.root), today, symbol.continuous or 1).name
 
-    async def _say(self, state: str, reason: str | None) -> None:
+    async def _say(self, health: LoginHealth) -> None:
         """Never worth waiting for: the next change says it again."""
         try:
-            self._bell(await self._ledger.save_state(self.row, state, reason))
+            self._bell(await self._ledger.save_state(self.row, health.state.value, health.code))
         except Exception as error:
             if not is_outage(error):
                 raise

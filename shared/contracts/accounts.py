@@ -28,7 +28,10 @@ class BalanceChanged(EventBody):
 
 @register
 class ConnectionChanged(EventBody):
-    """How the feed of a login is doing: `streaming`, `connecting`, `offline`, with its reason."""
+    """How the feed of a login is doing, with its reason.
+
+    `streaming`, `connecting`, `cooling`, `quarantined`, `stopped` or `offline`.
+    """
 
     type: ClassVar[str] = "connection.changed.v1"
     stream: ClassVar[str] = EVENTS

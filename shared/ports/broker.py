@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Protocol
 
 from shared.domain.order import Action, BrokerStatus, OrderType, TimeInForce
@@ -216,6 +217,26 @@ class Token:
         return f"Token(expires_at={self.expires_at.isoformat()})"
 
 
+class LoginState(StrEnum):
+    """How a login is doing, for people and for whoever decides to trade."""
+
+    CONNECTING = "connecting"  # on its way, or lost and trying again
+    STREAMING = "streaming"  # signed in and in sync; with a code: something is not right
+    COOLING = "cooling"  # told to wait, or waiting for its turn at the door
+    QUARANTINED = "quarantined"  # captcha or last warning: an hour of rest
+    STOPPED = "stopped"  # a person is needed
+
+
+@dataclass(frozen=True, slots=True)
+class LoginHealth:
+    """The state of a login with its reason; `next_attempt_at` None: at once, or never."""
+
+    state: LoginState
+    code: str | None
+    since: datetime
+    next_attempt_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All facts of a login, read at one time. Lists reach back at most the current session."""
@@ -238,6 +259,13 @@ class Broker(Protocol):
     @property
     def age_s(self) -> float:
         """Seconds since the last frame of the user feed."""
+
+    @property
+    def health(self) -> LoginHealth:
+        """How this login is doing now."""
+
+    def healths(self) -> AsyncIterator[LoginHealth]:
+        """The state of now, then each newer one; for one reader."""
 
     async def place(self, request: PlaceRequest) -> Outcome: ...
     async def modify(self, request: ModifyRequest) -> Outcome: ...

@@ -23,6 +23,7 @@ from shared.brokers.tradovate.cache import EntityStore
 from shared.brokers.tradovate.contracts import ContractBook
 from shared.brokers.tradovate.egress import Egress
 from shared.brokers.tradovate.feed import UserFeed
+from shared.brokers.tradovate.health import HealthBoard
 from shared.brokers.tradovate.login import Login, Urls
 from shared.brokers.tradovate.outcomes import (
     UNAUTHORIZED,
@@ -35,7 +36,7 @@ from shared.brokers.tradovate.outcomes import (
 )
 from shared.brokers.tradovate.outlet import FactOutlet
 from shared.brokers.tradovate.quotes import QuoteFeed
-from shared.brokers.tradovate.reads import Reader, find_orders, read_snapshot
+from shared.brokers.tradovate.reads import Reader, check_accounts, find_orders, read_snapshot
 from shared.brokers.tradovate.rest import Rest
 from shared.brokers.tradovate.rows import Recent, is_final
 from shared.brokers.tradovate.socket import Connect, connect_for_real
@@ -45,6 +46,7 @@ from shared.ports.broker import (
     AccountInfo,
     ContractInfo,
     Fact,
+    LoginHealth,
     ModifyRequest,
     NotSent,
     Outcome,
@@ -83,6 +85,7 @@ class TradovateBroker:
         gate = egress.gate(urls.socket, metered=urls.metered)
         md_gate = egress.gate(urls.md_socket, metered=urls.metered)
         self._clock = clock
+        self._board = HealthBoard(clock)
         self._rest = Rest(urls.rest, transport)
         self._auth = Auth(
             login,
@@ -91,13 +94,23 @@ class TradovateBroker:
             token_store,
             egress.door(urls, login),
             at_risk=lambda: self._store.at_risk,
+            board=self._board,
         )
         self._reader = Reader(self._rest, self._auth, egress.cooldown(urls.rest))
         self._contracts = ContractBook(self._reader, clock)
         self._store = EntityStore(self._contracts.names)
         self._outlet = FactOutlet(self._store.facts, clock)
         self._feed = UserFeed(
-            urls, self._auth, self._reader, self._store, self._outlet, gate, clock, rng, connect
+            urls,
+            self._auth,
+            self._reader,
+            self._store,
+            self._outlet,
+            gate,
+            clock,
+            rng,
+            self._board,
+            connect,
         )
         self._quotes = QuoteFeed(urls, self._auth, self._contracts, md_gate, clock, rng, connect)
         self._tickets: Recent[str, str] = Recent()
@@ -115,7 +128,10 @@ class TradovateBroker:
             expired = failures.subgroup(CredentialsExpired)
             if expired is None or failures.split(CredentialsExpired)[1] is not None:
                 raise
-            raise _first(expired) from failures
+            first = _first(expired)
+            if isinstance(first, CredentialsExpired):
+                self._board.failed(first)
+            raise first from failures
         finally:
             self._outlet.lost("broker.stopped")
             await self.aclose()
@@ -130,6 +146,13 @@ class TradovateBroker:
     @property
     def age_s(self) -> float:
         return self._feed.age_s
+
+    @property
+    def health(self) -> LoginHealth:
+        return self._board.now
+
+    def healths(self) -> AsyncIterator[LoginHealth]:
+        return self._board.changes()
 
     # --- orders -------------------------------------------------------------------------------
     async def place(self, request: PlaceRequest) -> Outcome:
@@ -221,7 +244,8 @@ class TradovateBroker:
 
     async def snapshot(self) -> Snapshot:
         at = self._clock.now()
-        return Snapshot(tuple(await read_snapshot(self._reader, self._contracts.names)), at)
+        facts = await read_snapshot(self._reader, self._contracts.names, self._store.held)
+        return Snapshot(tuple(facts), at)
 
     async def accounts(self) -> list[AccountInfo]:
         rows = await self._reader.rows("account/list")
@@ -229,6 +253,7 @@ class TradovateBroker:
             accounts = msgspec.convert(rows, list[models.Account])
         except msgspec.ValidationError as error:
             raise BrokerUnavailable("broker.unreadable", str(error)) from error
+        check_accounts(frozenset(row.id for row in accounts), self._store.held)
         return [AccountInfo(row.id, row.name, row.active and not row.closed) for row in accounts]
 
     async def contract(self, name: str) -> ContractInfo:

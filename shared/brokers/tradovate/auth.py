@@ -24,6 +24,7 @@ import msgspec
 
 from shared.brokers.tradovate import limits
 from shared.brokers.tradovate.egress import Door
+from shared.brokers.tradovate.health import HealthBoard
 from shared.brokers.tradovate.login import Login
 from shared.brokers.tradovate.models import AuthAnswer
 from shared.brokers.tradovate.outcomes import Answered, NeverLeft, Reply, ticket_of, words_of
@@ -66,7 +67,9 @@ class Auth:
         door: Door,
         *,
         at_risk: Callable[[], bool] = lambda: True,
+        board: HealthBoard | None = None,
     ) -> None:
+        self._board = HealthBoard(clock) if board is None else board
         self._login = login
         self._door = door
         self._at_risk = at_risk
@@ -122,6 +125,7 @@ class Auth:
                 token = await self.token()
             except BrokerUnavailable as error:
                 log.warning("broker_sign_in_failed", code=error.code)
+                self._board.failed(error)
                 await self._clock.sleep(min(1.0 + self._wait_s(error), limits.RENEW_RETRY_S))
                 continue
             await self._clock.sleep(max(0.0, self._renew_in_s(token)))
@@ -154,6 +158,7 @@ class Auth:
                 await self._sign_in()
             except (BrokerUnavailable, CredentialsExpired) as error:
                 log.warning("broker_renewal_failed", code=error.code)
+                self._board.renewal_failed(error)
                 return self._wait_s(error) or None
             else:
                 return 0.0
@@ -260,6 +265,7 @@ class Auth:
             token = replace(token, expires_at=self._clock.now() + life)
         self._token = token
         self._life_s = self._left_s(token)
+        self._board.renewed()
         try:
             await self._store.save(token)
         except Unavailable as error:

@@ -135,12 +135,14 @@ class EntityStore:
     @property
     def at_risk(self) -> bool:
         """Whether anything is held or works; yes while nobody has told us a single row."""
-        tables = self._tables
-        if any(position.net_pos != 0 for position in tables.positions):
-            return True
-        if any(order.ord_status in _AT_WORK for order in tables.orders):
-            return True
-        return not any(True for _ in tables.balances)
+        return bool(self.held) or not any(True for _ in self._tables.balances)
+
+    @property
+    def held(self) -> frozenset[int]:
+        """Accounts in which something is held or works."""
+        positions, orders = self._tables.positions, self._tables.orders
+        holding = {row.account_id for row in positions if row.net_pos != 0}
+        return frozenset(holding | {row.account_id for row in orders if row.ord_status in _AT_WORK})
 
     def status(self, order_id: int) -> BrokerStatus | None:
         order = self._tables.orders.get(order_id)

@@ -15,10 +15,11 @@ from typing import Final, NoReturn
 from shared.brokers.tradovate import limits
 from shared.brokers.tradovate.auth import Auth
 from shared.brokers.tradovate.cache import EntityStore
+from shared.brokers.tradovate.health import HealthBoard
 from shared.brokers.tradovate.login import Urls
 from shared.brokers.tradovate.outcomes import Answered, Reply, words_of
 from shared.brokers.tradovate.outlet import FactOutlet
-from shared.brokers.tradovate.reads import Reader, complete, read_missing
+from shared.brokers.tradovate.reads import Reader, check_accounts, complete, ids_of, read_missing
 from shared.brokers.tradovate.socket import Connect, VenueSocket, connect_for_real, dial
 from shared.brokers.tradovate.wire import Garbled
 from shared.domain.errors import BrokerUnavailable
@@ -58,8 +59,10 @@ class UserFeed:
         gate: limits.ConnectGate,
         clock: Clock,
         rng: Random,
+        board: HealthBoard,
         connect: Connect = connect_for_real,
     ) -> None:
+        self._board = board
         self._urls = urls
         self._connect = connect
         self._auth = auth
@@ -91,12 +94,15 @@ class UserFeed:
     async def run(self) -> NoReturn:
         """For ever; raises CredentialsExpired only."""
         while True:
+            pause_s = self._backoff.next_s()
             try:
                 reason = await self._session()
+                self._board.down(reason, pause_s)
             except BrokerUnavailable as error:
                 reason = error.code
+                pause_s = max(pause_s, self._gate.cooldown.remaining_s)
+                self._board.failed(error)
             self._outlet.lost(reason)
-            pause_s = self._backoff.next_s()
             log.warning("broker_feed_lost", reason=reason, retry_in_s=round(pause_s, 3))
             await self._clock.sleep(pause_s)
 
@@ -108,6 +114,7 @@ class UserFeed:
             self._socket = socket
             await self._sync(socket, token)
             self._outlet.synced()
+            self._board.streaming()
             synced_at = self._clock.monotonic()
             log.info("broker_feed_synced")
             reason = await socket.lost()
@@ -138,6 +145,8 @@ class UserFeed:
         except BrokerUnavailable:
             self._by_accounts = not self._by_accounts
             raise
+        if parts.accounts is not None:
+            check_accounts(parts.accounts, self._store.held)
         await complete(self._reader, self._store)
 
     async def _sync_body(self, token: Token) -> dict[str, object]:
@@ -201,10 +210,13 @@ class _Parts:
         self._store = store
         self._came = asyncio.Event()
         self._failure = ""
+        self.accounts: frozenset[int] | None = None  # None: no part spoke of accounts
 
     def take(self, reply: Reply) -> None:
         match reply:
             case Answered(200, dict() as body) if not body.get("errorText"):
+                if isinstance(named := body.get("accounts"), list):
+                    self.accounts = (self.accounts or frozenset()) | ids_of(named)
                 for name, kind in _SNAPSHOT.items():
                     self._store.load(kind, body.get(name, []))
             case Answered(status, body):

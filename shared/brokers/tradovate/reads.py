@@ -98,14 +98,44 @@ async def read_missing(reader: Reader, missing: Missing) -> list[Batch]:
     return batches
 
 
-async def read_snapshot(reader: Reader, names: dict[int, str]) -> list[Fact]:
-    """Every fact of the login from its lists, each read once. Raises BrokerUnavailable."""
+async def read_snapshot(
+    reader: Reader, names: dict[int, str], held: frozenset[int] = frozenset()
+) -> list[Fact]:
+    """Every fact of the login from its lists, each read once. Raises BrokerUnavailable.
+
+    `held` names accounts in which something is held or works: see `check_accounts`.
+    """
     store = EntityStore(names)
-    load(store, await _read_lists(reader, _LISTS))
+    accounts, *lists = await _read_lists(reader, ("account", *_LISTS))
+    check_accounts(ids_of(accounts[1]), held)
+    load(store, lists)
     if store.unexplained:
         load(store, await _read_lists(reader, _REPORTS))
     await complete(reader, store)
     return list(store.facts())
+
+
+def check_accounts(listed: frozenset[int], held: frozenset[int]) -> None:
+    """Raises BrokerUnavailable when the answer is not about our accounts.
+
+    Asked with a token of the other environment a host answers empty lists, not an error (public
+    incident log: read as flat, they wiped the books). No accounts, or none of one that holds
+    something, proves nothing.
+    """
+    if not listed:
+        raise BrokerUnavailable("broker.no_accounts", "The broker shows no account of this login.")
+    if not held <= listed:
+        raise BrokerUnavailable(
+            "broker.account_missing",
+            "The broker does not show an account that holds something.",
+            accounts=sorted(held - listed),
+        )
+
+
+def ids_of(rows: Iterable[object]) -> frozenset[int]:
+    """The ids of rows as they came."""
+    ids = (row.get("id") for row in rows if isinstance(row, dict))
+    return frozenset(id_ for id_ in ids if isinstance(id_, int))
 
 
 async def _read_lists(reader: Reader, kinds: tuple[str, ...]) -> list[Batch]:
