@@ -1,40 +1,22 @@
-"""The order life cycle on real PostgreSQL, under execution's own role."""
+"""The order life cycle, on real PostgreSQL and on the twin: one set of promises."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 
-import asyncpg
-import pytest
-
-from shared.db.engine import make_engine
 from shared.domain.order import Action, BrokerStatus, Role
 from shared.domain.plan import decide
 from shared.ports.broker import (
     Accepted,
     FillFact,
     NotSent,
-    OrderFact,
     PositionFact,
     Refused,
     Unknown,
 )
 from shared.ports.ledger import Claimed
-from tests.fixtures.servers import DatabaseUrls
-from tests.integration.execution.world import BROKER_ACCOUNTS, BUY, CLOSE, SELL, World, build
-
-
-@pytest.fixture
-async def world(fresh_database: DatabaseUrls) -> AsyncIterator[World]:
-    owner = await asyncpg.connect(fresh_database.owner.replace("+asyncpg", ""))
-    engine = make_engine(fresh_database.execution, "test")
-    try:
-        yield await build(owner, engine, accounts=2)
-    finally:
-        await engine.dispose()
-        await owner.close()
+from tests.contract.ledger.world import BROKER_ACCOUNTS, BUY, CLOSE, SELL, World
 
 
 async def test_one_signal_becomes_one_bracketed_entry_per_account(world: World) -> None:
@@ -54,7 +36,7 @@ async def test_one_signal_becomes_one_bracketed_entry_per_account(world: World) 
 async def test_a_second_fan_out_changes_nothing(world: World) -> None:
     await world.signal(BUY)
     assert await world.ledger.fan_out(world.strategies[0], decide, 30) == []
-    assert await world.db.fetchval("SELECT count(*) FROM intents") == 6
+    assert len(await world.rows("intents")) == 6
 
 
 async def test_nothing_is_claimed_twice(world: World) -> None:
@@ -66,7 +48,7 @@ async def test_nothing_is_claimed_twice(world: World) -> None:
 async def test_a_stranger_to_the_lease_claims_nothing(world: World) -> None:
     await world.signal(BUY)
     old = replace(world.lease, epoch=world.lease.epoch - 1)
-    assert (await world.ledger.claim([old], world._judge)).claimed == ()
+    assert (await world.ledger.claim([old], world.judge)).claimed == ()
     assert await world.ledger.renew_leases("another") == []
 
 
@@ -89,7 +71,7 @@ async def test_a_certain_failure_to_send_returns_to_pending(world: World) -> Non
     assert claimed.intent.account_id not in [
         each.intent.account_id for each in (await world.claim()).claimed
     ]
-    world.clock.advance(2)
+    await world.advance(2)
     assert len((await world.claim()).claimed) == 1
 
 
@@ -133,8 +115,8 @@ async def test_unknown_is_found_or_abandoned_and_never_sent_again(world: World) 
     await world.ledger.abandon(lost.intent.id)
     assert await world.ledger.unresolved([world.lease]) == []
     assert (await world.claim()).claimed == ()
-    states = await world.db.fetch("SELECT state FROM intents WHERE role = 'entry' ORDER BY state")
-    assert [row["state"] for row in states] == ["ABANDONED", "ACCEPTED"]
+    entries = await world.rows("intents", role="entry")
+    assert sorted(row["state"] for row in entries) == ["ABANDONED", "ACCEPTED"]
 
 
 async def test_an_abandoned_exit_is_tried_again_under_a_new_id(world: World) -> None:
@@ -165,23 +147,11 @@ async def test_a_new_owner_doubts_what_the_old_one_was_sending(world: World) -> 
 async def test_the_stream_may_be_faster_than_the_answer(world: World) -> None:
     signal = await world.signal(BUY)
     claimed = (await world.claim()).claimed[0]
-    await world.db.execute("UPDATE intents SET broker_order_id = NULL")
-    fact = await world_fact(world, claimed, 4242)
+    fact = world.shown(claimed.intent, BrokerStatus.WORKING, 4242)
     await world.tell(fact, world.fill_fact(claimed.intent, 4242, "20000", 1))
     await world.ledger.record(claimed.intent.id, Accepted(4242))
     account = world.accounts.index(claimed.intent.account_id)
     assert (await world.states(signal, account))["entry"] == "FILLED"
-
-
-async def world_fact(world: World, claimed: Claimed, order_id: int) -> OrderFact:
-    await world.db.execute(
-        "UPDATE intents SET broker_order_id = $2 WHERE id = $1", claimed.intent.id, order_id
-    )
-    fact = await world.order_fact(claimed.intent, BrokerStatus.WORKING)
-    await world.db.execute(
-        "UPDATE intents SET broker_order_id = NULL WHERE id = $1", claimed.intent.id
-    )
-    return fact
 
 
 async def test_facts_twice_and_backwards_give_the_same_books(world: World) -> None:
@@ -195,16 +165,16 @@ async def test_facts_twice_and_backwards_give_the_same_books(world: World) -> No
     await world.tell(filled, working, fill)
     await world.tell(working, filled, fill)
     assert await world.position() == 1
-    assert await world.db.fetchval("SELECT count(*) FROM fills") == 1
-    assert await world.db.fetchval("SELECT status FROM orders") == "Filled"
+    assert len(await world.rows("fills")) == 1
+    assert [row["status"] for row in await world.rows("orders")] == ["Filled"]
 
 
 async def test_a_full_read_of_what_is_known_writes_nothing(world: World) -> None:
     told = [fact for _ in range(10) for fact in world.foreign_fill(Action.BUY)]
     await world.tell(*told)
-    before = await world.db.fetchval("SELECT count(*) FROM outbox")
+    before = len(await world.rows("outbox"))
     await world.tell(*told)
-    assert await world.db.fetchval("SELECT count(*) FROM outbox") == before
+    assert len(await world.rows("outbox")) == before
     fill = told[1]
     assert isinstance(fill, FillFact)
     busted = replace(fill, active=False)
@@ -289,7 +259,7 @@ async def test_a_reverse_is_an_exit_and_then_an_entry(world: World) -> None:
 
 async def test_a_stale_entry_is_never_sent(world: World) -> None:
     signal = await world.signal(BUY)
-    world.clock.advance(31)
+    await world.advance(31)
     assert (await world.claim()).claimed == ()
     assert (await world.decision(signal))[:2] == ("STALE", "signal.expired")
     states = await world.states(signal)
@@ -298,7 +268,7 @@ async def test_a_stale_entry_is_never_sent(world: World) -> None:
 
 async def test_a_quarantined_account_exits_only(world: World) -> None:
     await open_one(world)
-    await world.ledger.quarantine(world.accounts[0], "drift.position")  # type: ignore[arg-type] # a row id
+    await world.ledger.quarantine(world.accounts[0], "drift.position")
     await world.signal(BUY)
     await world.signal(CLOSE)
     roles = {
@@ -346,7 +316,8 @@ async def test_an_entry_that_an_exit_overtook_is_flattened_when_it_turns_up(worl
     await world.fill(leave.intent)
     order = await world.order_id(claimed.intent)
     await world.tell(world.fill_fact(claimed.intent, order, "20000", 1))
-    await world.db.execute("UPDATE intents SET ended_at = now() - interval '10 s'")
+    await world.advance(10)
+    (world.lease,) = await world.ledger.renew_leases("me")
     (found,) = await world.ledger.naked([world.lease], 3)
     await world.ledger.guard_exit(found)
     (again,) = await world.send()
@@ -358,11 +329,6 @@ async def test_events_of_an_account_are_numbered_without_gaps(world: World) -> N
     await open_one(world)
     await world.signal(CLOSE)
     for account in world.accounts:
-        seqs = [
-            row["seq"]
-            for row in await world.db.fetch(
-                "SELECT seq FROM outbox WHERE account_id = $1 ORDER BY id", account
-            )
-        ]
+        seqs = [row["seq"] for row in await world.rows("outbox", account_id=account)]
         assert seqs == list(range(1, len(seqs) + 1))
         assert seqs

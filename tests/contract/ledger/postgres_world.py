@@ -1,0 +1,156 @@
+"""The world over real PostgreSQL, under execution's own role, with a clock that stands still."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from execution.ledger import PostgresLedger
+from shared.db.engine import make_engine
+from shared.domain.alert_signal import Signal
+from shared.domain.ids import AccountId, CommandId, ConnectionId, StrategyId, UserId
+from shared.domain.signal_json import signal_to_json
+from shared.ports.ledger import Command
+from tests.contract.ledger.clock import StandingClock, set_clock, stop_clock
+from tests.contract.ledger.plain import plain
+from tests.contract.ledger.world import (
+    BROKER_ACCOUNTS,
+    STOP_LOSS_TICKS,
+    STRATEGIES,
+    TAKE_PROFIT_TICKS,
+    Row,
+    World,
+)
+from tests.fixtures.servers import PostgresServer
+
+_JSON: Final = ("body", "detail")
+
+
+class PostgresWorld(World):
+    def __init__(self, owner: asyncpg.Connection[Any], engine: AsyncEngine) -> None:
+        super().__init__()
+        self.db = owner
+        self.clock = StandingClock()
+        self.ledger = PostgresLedger(engine, self.clock)
+
+    async def people(self) -> None:
+        """What api owns."""
+        await stop_clock(self.db)
+        await self.advance(0)
+        self.user = UserId(
+            await self.db.fetchval(
+                "INSERT INTO users (username, password_hash) VALUES ('ann', 'x') RETURNING id"
+            )
+        )
+        login = await self.db.fetchval(
+            "INSERT INTO broker_connections (user_id, name, environment, login_name, device_id)"
+            " VALUES ($1, 'Paper', 'paper', 'ann', 'd') RETURNING id",
+            self.user,
+        )
+        self.connection = ConnectionId(login)
+        self.accounts = [
+            await self._account(number, f"PAPER{index}")
+            for index, number in enumerate(BROKER_ACCOUNTS)
+        ]
+        self.strategies = [await self._strategy(name) for name in STRATEGIES]
+
+    async def _account(self, number: int, name: str) -> AccountId:
+        return AccountId(
+            await self.db.fetchval(
+                "INSERT INTO accounts (user_id, connection_id, broker_account_id, name)"
+                " VALUES ($1, $2, $3, $4) RETURNING id",
+                self.user,
+                self.connection,
+                number,
+                name,
+            )
+        )
+
+    async def _strategy(self, name: str) -> StrategyId:
+        strategy = await self.db.fetchval(
+            "INSERT INTO strategies (user_id, name, name_key, symbol, take_profit, stop_loss,"
+            " webhook_key_hash) VALUES ($1, $2, $2, 'NQ1!', ARRAY[$3::numeric], $4, $5)"
+            " RETURNING id",
+            self.user,
+            name,
+            TAKE_PROFIT_TICKS,
+            STOP_LOSS_TICKS,
+            name.encode(),
+        )
+        await self.db.execute(
+            "INSERT INTO strategy_accounts (strategy_id, account_id, user_id)"
+            " SELECT $1, unnest($2::bigint[]), $3",
+            strategy,
+            self.accounts,
+            self.user,
+        )
+        return StrategyId(strategy)
+
+    async def accept(self, signal: Signal, strategy: int = 0) -> int:
+        return int(
+            await self.db.fetchval(
+                "INSERT INTO signals (user_id, strategy_id, seq, status, content, received_at)"
+                " SELECT $1, $2, coalesce(max(id), 0) + 1, 'accepted', $3, $4 FROM signals"
+                " RETURNING id",
+                self.user,
+                self.strategies[strategy],
+                json.dumps(signal_to_json(signal)),
+                self.clock.now(),
+            )
+        )
+
+    async def ask(self, kind: str, detail: Mapping[str, object]) -> Command:
+        asked = await self.db.fetchval(
+            "INSERT INTO commands (user_id, kind, detail, requested_by, created_at)"
+            " VALUES ($1, $2, $3, 'test', $4) RETURNING id",
+            self.user,
+            kind,
+            json.dumps(detail),
+            self.clock.now(),
+        )
+        return Command(CommandId(asked), self.user, kind, dict(detail))
+
+    async def switch_login(self, *, enabled: bool) -> None:
+        await self.db.execute("UPDATE broker_connections SET enabled = $1", enabled)
+
+    async def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        await set_clock(self.db, self.clock.now())
+
+    async def table(self, name: str) -> list[Row]:
+        rows = await self.db.fetch(f"SELECT * FROM {name}")  # noqa: S608 - our own names
+        return [_row(row) for row in rows]
+
+
+def _row(record: Mapping[str, Any]) -> Row:
+    row = dict(record)
+    for name in _JSON:
+        if name in row:
+            row[name] = json.loads(row[name])
+    out: Row = plain(row)
+    return out
+
+
+_numbers = itertools.count(1)
+
+
+@asynccontextmanager
+async def postgres_world(server: PostgresServer, template: str) -> AsyncIterator[PostgresWorld]:
+    """In a database of its own."""
+    urls = server.create(f"ledger_{next(_numbers)}", template)
+    owner = await asyncpg.connect(urls.owner.replace("+asyncpg", ""))
+    engine = make_engine(urls.execution, "test")
+    try:
+        world = PostgresWorld(owner, engine)
+        await world.people()
+        yield world
+    finally:
+        await engine.dispose()
+        await owner.close()
+        server.drop(urls.name)

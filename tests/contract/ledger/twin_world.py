@@ -1,0 +1,86 @@
+"""The world over the twin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.domain.alert_signal import Signal
+from shared.domain.ids import StrategyId
+from shared.ports.ledger import Command
+from tests.contract.ledger.clock import StandingClock
+from tests.contract.ledger.plain import plain
+from tests.contract.ledger.world import (
+    BROKER_ACCOUNTS,
+    STOP_LOSS_TICKS,
+    STRATEGIES,
+    TAKE_PROFIT_TICKS,
+    Row,
+    World,
+)
+from tests.simulation.rows import IntentRow
+from tests.simulation.store import Store
+from tests.simulation.tables import Table
+from tests.simulation.twin import TwinLedger
+
+
+class TwinWorld(World):
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = StandingClock()
+        self.store = Store(self.clock)
+        self.ledger = TwinLedger(self.store)
+        self._tables: dict[str, Table[Any, Any]] = {
+            "orders": self.store.orders,
+            "fills": self.store.fills,
+            "positions": self.store.positions,
+            "signal_decisions": self.store.decisions,
+            "risk_state": self.store.risk,
+            "account_balances": self.store.balances,
+            "leases": self.store.leases,
+            "outbox": self.store.outbox,
+        }
+        self.user = self.store.add_user()
+        self.connection = self.store.add_connection(self.user)
+        self.accounts = [
+            self.store.add_account(self.connection, number, f"PAPER{index}")
+            for index, number in enumerate(BROKER_ACCOUNTS)
+        ]
+        self.strategies = [self._strategy(name) for name in STRATEGIES]
+        for strategy in self.strategies:
+            for account in self.accounts:
+                self.store.link(strategy, account)
+
+    def _strategy(self, name: str) -> StrategyId:
+        return self.store.add_strategy(
+            self.user,
+            name,
+            take_profit_ticks=TAKE_PROFIT_TICKS,
+            stop_loss_ticks=STOP_LOSS_TICKS,
+        )
+
+    async def accept(self, signal: Signal, strategy: int = 0) -> int:
+        return self.store.accept_signal(self.strategies[strategy], signal)
+
+    async def ask(self, kind: str, detail: Mapping[str, object]) -> Command:
+        return self.store.commands.one(self.store.ask(self.user, kind, detail)).command
+
+    async def switch_login(self, *, enabled: bool) -> None:
+        self.store.switch_login(self.connection, enabled=enabled)
+
+    async def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    async def table(self, name: str) -> list[Row]:
+        if name == "intents":
+            return [_intent(row) for row in self.store.intents.rows()]
+        return [plain(row) for row in self._tables[name].rows()]
+
+
+_RENAMED = {"qty_contracts": "qty", "parent": "parent_id", "after": "after_id"}
+
+
+def _intent(row: IntentRow) -> Row:
+    out: dict[str, Any] = plain(row)
+    intent = out.pop("intent")
+    return {**out, **{_RENAMED.get(name, name): each for name, each in intent.items()}}

@@ -1,0 +1,178 @@
+"""Pending intents whose turn it is are judged; what may go is SENDING afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from shared.contracts.envelope import Envelope
+from shared.domain.claim import Candidate, End, Send, Wait, Working, stale
+from shared.domain.ids import AccountId, ConnectionId, IntentId
+from shared.domain.instruments import product_of
+from shared.domain.order import IntentState, OrderIntent, Role
+from shared.ports.ledger import AccountRef, Cancel, Claimed, Claims, Judge, Lease
+from tests.simulation.ledger.endings import Ending, end_intents
+from tests.simulation.ledger.journal import Journal
+from tests.simulation.ledger.leases import is_live
+from tests.simulation.rows import IntentRow
+from tests.simulation.store import Store
+
+_AT_ONCE: Final = 200
+_UNSENT: Final = (IntentState.PENDING, IntentState.SENDING)
+_MAY_TRADE: Final = (IntentState.SENDING, IntentState.ACCEPTED, IntentState.WORKING)
+_OVER: Final = End(
+    IntentState.SKIPPED, "entry.superseded", "A later signal closed the strategy before it went."
+)
+Endings = dict[IntentId, tuple[AccountId, End]]
+
+
+def claim(store: Store, held: Sequence[Lease], judge: Judge, now: datetime) -> Claims:
+    opened = store.intents.open()
+    epochs = {lease.connection_id: lease.epoch for lease in held if _holds(store, lease, now)}
+    turn = [row for row in opened if _is_turn(store, row, opened, epochs, now)][:_AT_ONCE]
+    endings = _hopeless(store, {lease.connection_id for lease in held}, opened, now)
+    claimed: list[Claimed] = []
+    cancels: list[Cancel] = []
+    for row in turn:
+        connection = store.connection_of(row.account_id)
+        verdict = judge(_candidate(store, row, opened))
+        if isinstance(verdict, Send):
+            claimed.append(_freeze(store, connection, verdict, epochs[connection], now))
+        elif isinstance(verdict, End):
+            endings[row.id] = (row.account_id, verdict)
+        elif isinstance(verdict, Wait):
+            cancels += [Cancel(connection, order) for order in verdict.cancel]
+    return Claims(tuple(claimed), tuple(cancels), tuple(_end(store, endings, now)))
+
+
+def _holds(store: Store, lease: Lease, now: datetime) -> bool:
+    row = store.leases.get(lease.connection_id)
+    return row is not None and row.epoch == lease.epoch and is_live(row, now)
+
+
+def _is_turn(
+    store: Store,
+    row: IntentRow,
+    opened: list[IntentRow],
+    epochs: dict[ConnectionId, int],
+    now: datetime,
+) -> bool:
+    if row.state is not IntentState.PENDING or row.is_leg:
+        return False
+    if store.connection_of(row.account_id) not in epochs:
+        return False
+    if row.not_before is not None and row.not_before > now:
+        return False
+    before = [each for each in opened if each.account_id == row.account_id and not each.is_leg]
+    if row.role is Role.ENTRY:
+        return not _quarantined(store, row) and not any(_stops_entry(e, row) for e in before)
+    return not any(_stops_exit(each, row) for each in before if each.id != row.id)
+
+
+def _quarantined(store: Store, row: IntentRow) -> bool:
+    risk = store.risk.get(row.account_id)
+    return risk is not None and risk.quarantined_at is not None
+
+
+def _stops_entry(other: IntentRow, row: IntentRow) -> bool:
+    unsent = other.account_seq < row.account_seq and other.state in _UNSENT
+    return unsent or (other.root == row.root and other.state is IntentState.UNKNOWN)
+
+
+def _stops_exit(other: IntentRow, row: IntentRow) -> bool:
+    if (other.intent.strategy_id, other.root) != (row.intent.strategy_id, row.root):
+        return False
+    unsent = other.account_seq < row.account_seq and other.state in _UNSENT
+    in_doubt = other.role is Role.EXIT and other.state in (
+        IntentState.SENDING,
+        IntentState.UNKNOWN,
+    )
+    return unsent or in_doubt
+
+
+def _hopeless(
+    store: Store, connections: set[ConnectionId], opened: list[IntentRow], now: datetime
+) -> Endings:
+    """Pending entries that will never go, and why."""
+    pending = [
+        row
+        for row in opened
+        if row.state is IntentState.PENDING and store.connection_of(row.account_id) in connections
+    ]
+    out: Endings = {
+        row.id: (row.account_id, _OVER)
+        for row in pending
+        if row.role is Role.ENTRY and _superseded(store, row, opened)
+    }
+    for row in pending:
+        if row.intent.expires_at is not None and row.intent.expires_at <= now:
+            out[row.id] = (row.account_id, stale())
+    return out
+
+
+def _superseded(store: Store, row: IntentRow, opened: list[IntentRow]) -> bool:
+    here = [each for each in opened if each.account_id == row.account_id and each.root == row.root]
+    leaving = any(
+        each.intent.strategy_id == row.intent.strategy_id
+        and each.role is Role.EXIT
+        and each.state is IntentState.PENDING
+        and each.account_seq > row.account_seq
+        for each in here
+    )
+    doubt = any(each.state is IntentState.UNKNOWN for each in here)
+    return leaving and (doubt or _quarantined(store, row))
+
+
+def _candidate(store: Store, row: IntentRow, opened: list[IntentRow]) -> Candidate:
+    account, strategy, contract = row.owner
+    after = None if row.intent.after is None else store.intents.get(row.intent.after)
+    held = store.positions.get((account, contract, strategy))
+    return Candidate(
+        intent=row.intent,
+        legs=tuple(leg.intent for leg in opened if leg.intent.parent == row.id),
+        tick=product_of(row.root).tick_size,
+        after_state=None if after is None else after.state,
+        owner_net=0 if held is None else held.net_qty,
+        working=_working(row, opened) if row.role is Role.EXIT else (),
+    )
+
+
+def _working(row: IntentRow, opened: list[IntentRow]) -> tuple[Working, ...]:
+    return tuple(
+        Working(
+            each.id,
+            each.broker_order_id,
+            each.role,
+            each.intent.order_type,
+            each.state,
+            each.claimed_at,
+        )
+        for each in opened
+        if each.owner == row.owner and each.id != row.id and each.state in _MAY_TRADE
+    )
+
+
+def _freeze(
+    store: Store, connection: ConnectionId, send: Send, epoch: int, now: datetime
+) -> Claimed:
+    for intent in (send.intent, *send.legs):
+        _send(store, intent, epoch, now)
+    account = store.accounts.one(send.intent.account_id)
+    ref = AccountRef(account.id, send.intent.user_id, account.broker_account_id, account.name)
+    return Claimed(send.intent, send.legs, connection, ref)
+
+
+def _send(store: Store, intent: OrderIntent, epoch: int, now: datetime) -> None:
+    row = store.intents.one(intent.id)
+    if row.state is IntentState.PENDING:
+        sending = replace(row, state=IntentState.SENDING, claimed_at=now, claim_epoch=epoch)
+        store.intents.change(replace(sending, intent=intent))
+
+
+def _end(store: Store, endings: Endings, now: datetime) -> list[Envelope]:
+    journal = Journal.open(store, (account for account, _ in endings.values()), now)
+    ends = [Ending(each, end.state, end.code, end.message) for each, (_, end) in endings.items()]
+    end_intents(journal, ends)
+    return journal.close()

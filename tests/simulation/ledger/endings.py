@@ -1,0 +1,88 @@
+"""Intents end with their unsent legs, and with the last of them the decision they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from shared.domain.ids import IntentId
+from shared.domain.order import IntentState, Role, may_follow
+from tests.simulation.ledger.decisions import tell_decision
+from tests.simulation.ledger.journal import Journal
+from tests.simulation.rows import DecisionRow, IntentRow
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    intent: IntentId
+    state: IntentState
+    code: str
+    message: str
+
+
+def end_intents(journal: Journal, endings: Sequence[Ending]) -> None:
+    """End those whose state allows it; the others only have their decisions looked at."""
+    intents = journal.store.intents
+    for ending in endings:
+        row = intents.get(ending.intent)
+        if row is None or not may_follow(row.state, ending.state):
+            continue
+        intents.change(
+            replace(
+                row,
+                state=ending.state,
+                code=ending.code,
+                message=ending.message,
+                ended_at=journal.now,
+            )
+        )
+        _end_legs(journal, ending.intent)
+    end_decisions(journal, [ending.intent for ending in endings])
+
+
+def _end_legs(journal: Journal, parent: IntentId) -> None:
+    for leg in journal.store.intents.legs(parent):
+        if leg.ended_at is None and leg.broker_order_id is None:
+            over = replace(leg, state=IntentState.CANCELLED, code="entry.not_placed")
+            journal.store.intents.change(replace(over, ended_at=journal.now))
+
+
+def end_decisions(journal: Journal, ended: Iterable[IntentId]) -> None:
+    """Give each decision whose orders (legs aside) have all ended its terminal disposition."""
+    store = journal.store
+    rows = [row for row in map(store.intents.get, ended) if row is not None]
+    signals = {row.intent.signal_id for row in rows} - {None}
+    for decision in sorted(
+        (row for row in store.decisions.rows() if row.signal_id in signals),
+        key=lambda row: (row.signal_id, row.account_id),
+    ):
+        if decision.ended_at is None and decision.account_id in journal.accounts:
+            _end_decision(journal, decision)
+
+
+def _end_decision(journal: Journal, decision: DecisionRow) -> None:
+    orders = [
+        row
+        for row in journal.store.intents.rows()
+        if row.intent.signal_id == decision.signal_id
+        and row.account_id == decision.account_id
+        and not row.is_leg
+    ]
+    if not orders or any(row.ended_at is None for row in orders):
+        return
+    last = max(orders, key=_weight)
+    code = f"order.{last.state.lower()}" if last.code is None else last.code
+    done = replace(
+        decision,
+        disposition=last.state.value,
+        code=code,
+        message=last.message or "",
+        ended_at=journal.now,
+    )
+    journal.store.decisions.put((done.signal_id, done.account_id), done)
+    tell_decision(journal, done)
+
+
+def _weight(row: IntentRow) -> tuple[bool, bool, int]:
+    """An entry says more than an exit, a fill more than anything, the last more than the first."""
+    return row.role is Role.ENTRY, row.state is IntentState.FILLED, row.account_seq

@@ -1,0 +1,175 @@
+"""Fills, recorded once each, and the positions folded from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+from shared.contracts.orders import FillFeeKnown, FillRecorded, FillVoided
+from shared.contracts.positions import PositionChanged
+from shared.domain.ids import AccountId, IntentId
+from shared.domain.instruments import product_of
+from shared.domain.order import IntentState, may_follow
+from shared.domain.position import fold_all
+from shared.domain.symbols import parse_contract
+from shared.ports.broker import FeeFact, FillFact
+from tests.simulation.ledger.journal import Journal
+from tests.simulation.rows import FillRow, IntentRow, PositionRow
+
+_EXTERNAL: Final = 0
+
+
+def apply(journal: Journal, account: AccountId, fact: FillFact) -> set[IntentId]:
+    """Returns the intent that is filled by it, if one is."""
+    intent = journal.store.intents.by_order(account, fact.order_id)
+    known = journal.store.fills.get((account, fact.fill_id))
+    if known is not None:
+        if known.active and not fact.active:
+            _void(journal, known)
+        return set()
+    row = _row(account, fact, intent)
+    journal.store.fills.put((account, fact.fill_id), row)
+    if not row.active:
+        return set()
+    _tell(journal, row, intent)
+    _refold(journal, row)
+    return set() if intent is None else _count(journal, intent.id)
+
+
+def _row(account: AccountId, fact: FillFact, intent: IntentRow | None) -> FillRow:
+    return FillRow(
+        account_id=account,
+        broker_fill_id=fact.fill_id,
+        broker_order_id=fact.order_id,
+        intent_id=None if intent is None else intent.id,
+        strategy_id=_EXTERNAL if intent is None else intent.intent.strategy_id,
+        role=None if intent is None else intent.role.value,
+        root=parse_contract(fact.contract, fact.trade_date).root,
+        contract=fact.contract,
+        action=fact.action,
+        qty=fact.qty_contracts,
+        price=fact.price,
+        fee_usd=None,
+        trade_date=fact.trade_date,
+        active=fact.active,
+        filled_at=fact.at,
+    )
+
+
+def _count(journal: Journal, intent: IntentId) -> set[IntentId]:
+    row = _counted(journal, intent)
+    if row.filled_qty < row.intent.qty_contracts or not may_follow(row.state, IntentState.FILLED):
+        return set()
+    answered = journal.now if row.answered_at is None else row.answered_at
+    filled = replace(row, state=IntentState.FILLED, code=None, message=None)
+    journal.store.intents.change(replace(filled, answered_at=answered, ended_at=journal.now))
+    return {intent}
+
+
+def _counted(journal: Journal, intent: IntentId) -> IntentRow:
+    """What is filled is the sum over fills, however often and in whichever order they come."""
+    row = journal.store.intents.one(intent)
+    fills = [each for each in journal.store.fills.rows() if each.intent_id == intent]
+    active = [each for each in fills if each.active]
+    qty = sum(each.qty for each in active)
+    value = sum((each.qty * each.price for each in active), Decimal(0))
+    row = replace(row, filled_qty=qty, fill_value=value)
+    journal.store.intents.change(row)
+    return row
+
+
+def _void(journal: Journal, row: FillRow) -> None:
+    """A bust: the fill stays, marked, and the position is folded without it."""
+    account, fill = row.account_id, row.broker_fill_id
+    journal.store.fills.put((account, fill), replace(row, active=False))
+    body = FillVoided(
+        account_id=account, fill_id=fill, strategy_id=row.strategy_id, contract=row.contract
+    )
+    journal.tell(account, body, f"{account}:{fill}", None, f"fill:{fill}")
+    _refold(journal, row)
+    if row.intent_id is not None:
+        _counted(journal, row.intent_id)
+
+
+def apply_fee(journal: Journal, fact: FeeFact) -> None:
+    for account in journal.accounts:
+        row = journal.store.fills.get((account, fact.fill_id))
+        if row is None or row.fee_usd == fact.fee_usd:
+            continue
+        journal.store.fills.put((account, fact.fill_id), replace(row, fee_usd=fact.fee_usd))
+        body = FillFeeKnown(
+            account_id=account,
+            fill_id=fact.fill_id,
+            strategy_id=row.strategy_id,
+            contract=row.contract,
+            fee_usd=fact.fee_usd,
+        )
+        key = f"{account}:{fact.fill_id}:{fact.fee_usd}"
+        journal.tell(account, body, key, None, f"fill:{fact.fill_id}")
+
+
+def _tell(journal: Journal, row: FillRow, intent: IntentRow | None) -> None:
+    signal = None if intent is None else intent.intent.signal_id
+    body = FillRecorded(
+        account_id=row.account_id,
+        fill_id=row.broker_fill_id,
+        order_id=row.broker_order_id,
+        intent_id=row.intent_id,
+        strategy_id=row.strategy_id,
+        signal_id=signal,
+        role=row.role,
+        contract=row.contract,
+        root=row.root,
+        action=row.action.value,
+        qty=row.qty,
+        price=row.price,
+        fee_usd=None,
+        trade_date=row.trade_date,
+        filled_at=row.filled_at,
+    )
+    key = f"{row.account_id}:{row.broker_fill_id}"
+    journal.tell(row.account_id, body, key, signal, f"fill:{row.broker_fill_id}")
+
+
+def _refold(journal: Journal, of: FillRow) -> None:
+    """The owner's position in the contract: the fold of all its fills."""
+    store = journal.store
+    owner = (of.account_id, of.strategy_id, of.contract)
+    fills = [
+        row
+        for row in store.fills.rows()
+        if row.active and (row.account_id, row.strategy_id, row.contract) == owner
+    ]
+    fills.sort(key=lambda row: (row.filled_at, row.broker_fill_id))
+    position = fold_all(row.fill for row in fills)
+    key = (of.account_id, of.contract, of.strategy_id)
+    known = store.positions.get(key)
+    row = PositionRow(
+        account_id=of.account_id,
+        contract=of.contract,
+        strategy_id=of.strategy_id,
+        root=of.root if known is None else known.root,
+        net_qty=position.net_qty,
+        avg_price=position.avg_price,
+        version=1 if known is None else known.version + 1,
+        updated_at=journal.now,
+    )
+    store.positions.put(key, row)
+    _tell_position(journal, row)
+
+
+def _tell_position(journal: Journal, row: PositionRow) -> None:
+    body = PositionChanged(
+        account_id=row.account_id,
+        strategy_id=row.strategy_id,
+        contract=row.contract,
+        root=row.root,
+        net_qty=row.net_qty,
+        avg_price=row.avg_price,
+        point_value_usd=product_of(row.root).point_value,
+        version=row.version,
+        as_of=journal.now,
+    )
+    owner = f"{row.account_id}:{row.contract}:{row.strategy_id}"
+    journal.tell(row.account_id, body, f"{owner}:{row.version}", None, f"position:{owner}")

@@ -1,0 +1,127 @@
+"""What became of a call to the broker. An answer never takes a step back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from shared.contracts.envelope import Envelope
+from shared.domain.ids import ConnectionId, IntentId, intent_id
+from shared.domain.order import IntentState, Role
+from shared.ports.broker import Accepted, NotSent, Outcome, Refused, Unknown
+from shared.ports.ledger import Lease, Unresolved
+from tests.simulation.ledger.decisions import insert
+from tests.simulation.ledger.endings import Ending, end_intents
+from tests.simulation.ledger.journal import Journal
+from tests.simulation.rows import IntentRow
+from tests.simulation.store import Store
+
+_STUCK_AFTER: Final = timedelta(seconds=15)
+_NEVER_SENT: Final = (
+    IntentState.PENDING,
+    IntentState.STALE,
+    IntentState.SKIPPED,
+    IntentState.BLOCKED,
+)
+
+
+def record(store: Store, intent: IntentId, outcome: Outcome, now: datetime) -> list[Envelope]:
+    match outcome:
+        case Accepted(order_id, leg_order_ids):
+            accept(store, intent, order_id, leg_order_ids, now)
+        case Unknown(cause):
+            for row in _sending(store, intent):
+                store.intents.change(replace(_doubted(row, cause), answered_at=now))
+        case NotSent(cause, retry_after_s):
+            for row in _sending(store, intent):
+                store.intents.change(_back(row, cause, now + timedelta(seconds=retry_after_s)))
+        case Refused(code, reason):
+            journal = Journal.open(store, [store.intents.one(intent).account_id], now)
+            end_intents(journal, [Ending(intent, IntentState.REJECTED, code, reason)])
+            return journal.close()
+        case _:
+            assert_never(outcome)
+    return []
+
+
+def _sending(store: Store, intent: IntentId) -> list[IntentRow]:
+    """The order and the legs that left with it, as far as no answer is known."""
+    order = store.intents.get(intent)
+    rows = [] if order is None else [order, *store.intents.legs(intent)]
+    return [row for row in rows if row.state is IntentState.SENDING]
+
+
+def _doubted(row: IntentRow, why: str) -> IntentRow:
+    return replace(row, state=IntentState.UNKNOWN, code="broker.unknown", message=why)
+
+
+def _back(row: IntentRow, why: str, not_before: datetime) -> IntentRow:
+    unclaimed = replace(row, state=IntentState.PENDING, claimed_at=None, claim_epoch=None)
+    return replace(unclaimed, not_before=not_before, message=why)
+
+
+def accept(
+    store: Store, intent: IntentId, order_id: int, leg_order_ids: tuple[int, ...], now: datetime
+) -> None:
+    """Bind the broker's order ids; a leg whose id is unknown is bound by the stream."""
+    order = store.intents.get(intent)
+    legs = store.intents.legs(intent)
+    pairs = [(order, order_id), *zip(legs, leg_order_ids, strict=False)]
+    for row, each in pairs:
+        if row is None or row.state in _NEVER_SENT:
+            continue
+        doubt = row.state in (IntentState.SENDING, IntentState.UNKNOWN)
+        bound = each if row.broker_order_id is None else row.broker_order_id
+        state = IntentState.ACCEPTED if doubt else row.state
+        store.intents.change(replace(row, broker_order_id=bound, answered_at=now, state=state))
+
+
+def take_over(store: Store, lease: Lease) -> None:
+    for row in store.intents.open():
+        if (
+            store.connection_of(row.account_id) == lease.connection_id
+            and row.state is IntentState.SENDING
+            and row.claim_epoch is not None
+            and row.claim_epoch < lease.epoch
+        ):
+            why = "The process that was sending it ended."
+            store.intents.change(_doubted(row, why))
+
+
+def unresolved(
+    store: Store, connections: Collection[ConnectionId], now: datetime
+) -> list[Unresolved]:
+    mine = [
+        row for row in store.intents.open() if store.connection_of(row.account_id) in connections
+    ]
+    for row in mine:
+        late = row.claimed_at is not None and row.claimed_at < now - _STUCK_AFTER
+        if row.state is IntentState.SENDING and late:
+            why = "The outcome of the call was not written in time."
+            store.intents.change(_doubted(row, why))
+    return [
+        Unresolved(row.id, store.connection_of(row.account_id), row.role, row.claimed_at)
+        for row in map(store.intents.one, [row.id for row in mine])
+        if row.state is IntentState.UNKNOWN and not row.is_leg and row.claimed_at is not None
+    ]
+
+
+def abandon(store: Store, intent: IntentId, now: datetime) -> list[Envelope]:
+    row = store.intents.one(intent)
+    if row.state is not IntentState.UNKNOWN:
+        return []
+    journal = Journal.open(store, [row.account_id], now)
+    if row.role is Role.EXIT:
+        _next_attempt(journal, row)
+    message = "The broker does not know it: it never arrived."
+    end_intents(journal, [Ending(intent, IntentState.ABANDONED, "broker.never_arrived", message)])
+    return journal.close()
+
+
+def _next_attempt(journal: Journal, row: IntentRow) -> None:
+    before = row.intent
+    attempt = before.attempt + 1
+    key = intent_id(before.cause, before.cause_id, before.account_id, before.leg, attempt)
+    insert(journal, replace(before, id=key, attempt=attempt, qty_contracts=0), row.root)

@@ -1,0 +1,242 @@
+"""What protects positions: legs that stand wrong, stops that are missing, exits a guard adds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from shared.contracts.envelope import Envelope
+from shared.domain.bracket import leg_price, needs_move
+from shared.domain.ids import AccountId, Cause, ConnectionId, StrategyId, intent_id
+from shared.domain.instruments import product_of
+from shared.domain.order import Action, IntentState, OrderIntent, OrderType, Role, TimeInForce
+from shared.ports.ledger import Command, LegOffset, Naked
+from tests.simulation.ledger.decisions import insert
+from tests.simulation.ledger.journal import Journal
+from tests.simulation.rows import IntentRow, PositionRow
+from tests.simulation.store import Store
+
+_LOOK_BACK: Final = timedelta(days=7)
+_DONE_S: Final = 0.5
+_GONE: Final = (
+    IntentState.REJECTED,
+    IntentState.CANCELLED,
+    IntentState.EXPIRED,
+    IntentState.ABANDONED,
+)
+_AT_BROKER: Final = (IntentState.ACCEPTED, IntentState.WORKING)
+
+
+def legs_off(store: Store, connections: Collection[ConnectionId]) -> list[LegOffset]:
+    """Legs more than a tick away from where their entry's average fill wants them, stops first."""
+    legs = [
+        row
+        for row in store.intents.open()
+        if row.is_leg
+        and row.state in _AT_BROKER
+        and row.broker_order_id is not None
+        and store.connection_of(row.account_id) in connections
+    ]
+    legs.sort(key=lambda row: (row.role is Role.TAKE_PROFIT, row.account_seq))
+    return [off for leg in legs if (off := _offset(store, leg)) is not None]
+
+
+def _offset(store: Store, leg: IntentRow) -> LegOffset | None:
+    wanted = _wanted(store, leg)
+    current = _stands_at(store, leg)
+    tick = product_of(leg.root).tick_size
+    if wanted is None or current is None or not needs_move(current, wanted, tick):
+        return None
+    return LegOffset(
+        intent_id=leg.id,
+        connection_id=store.connection_of(leg.account_id),
+        broker_order_id=leg.broker_order_id or 0,
+        role=leg.role,
+        qty_contracts=leg.intent.qty_contracts,
+        wanted=wanted,
+    )
+
+
+def _wanted(store: Store, leg: IntentRow) -> Decimal | None:
+    entry = None if leg.intent.parent is None else store.intents.get(leg.intent.parent)
+    if entry is None or leg.intent.offset_ticks is None or entry.ended_at is None:
+        return None
+    if entry.filled_qty == 0 or entry.intent.order_type is not OrderType.MARKET:
+        return None
+    level = leg_price(
+        leg.role,
+        entry.intent.action,
+        entry.fill_value / entry.filled_qty,
+        leg.intent.offset_ticks,
+        product_of(leg.root).tick_size,
+    )
+    return level.stop_price if level.price is None else level.price
+
+
+def _stands_at(store: Store, leg: IntentRow) -> Decimal | None:
+    """As the broker shows it; as we sent it until the broker has shown it."""
+    shown = store.orders.get((leg.account_id, leg.broker_order_id or 0))
+    limits = (None if shown is None else shown.price, leg.intent.price)
+    stops = (None if shown is None else shown.stop_price, leg.intent.stop_price)
+    return next((price for price in (*limits, *stops) if price is not None), None)
+
+
+def move_leg(store: Store, leg: LegOffset) -> None:
+    row = store.intents.get(leg.intent_id)
+    if row is None:
+        return
+    if row.role is Role.TAKE_PROFIT:
+        store.intents.change(replace(row, intent=replace(row.intent, price=leg.wanted)))
+    elif row.role is Role.STOP_LOSS:
+        store.intents.change(replace(row, intent=replace(row.intent, stop_price=leg.wanted)))
+
+
+def naked(
+    store: Store, connections: Collection[ConnectionId], older_than_s: float, now: datetime
+) -> list[Naked]:
+    held = [
+        row
+        for row in store.positions.rows()
+        if row.net_qty != 0 and store.connection_of(row.account_id) in connections
+    ]
+    held.sort(key=lambda row: (row.account_id, row.strategy_id, row.contract))
+    found = [_found(store, row, older_than_s, now) for row in held]
+    return [each for each in found if each is not None]
+
+
+def _found(store: Store, held: PositionRow, older_than_s: float, now: datetime) -> Naked | None:
+    mine = [row for row in store.intents.rows() if _owns(row, held)]
+    mine.sort(key=lambda row: -row.account_seq)
+    before = now - timedelta(seconds=older_than_s)
+    cause = _overtaken(mine, before, now) or _stopless(store, mine, held, before, now)
+    if cause is None:
+        return None
+    owner = StrategyId(held.strategy_id)
+    return Naked(held.account_id, owner, held.contract, cause.id)
+
+
+def _owns(row: IntentRow, held: PositionRow) -> bool:
+    return row.owner == (held.account_id, held.strategy_id, held.contract)
+
+
+def _overtaken(mine: list[IntentRow], before: datetime, now: datetime) -> IntentRow | None:
+    """The owner's last word was "be flat", it was carried out, and still something is held."""
+    last = next((row for row in mine if not row.is_leg and _counts(row)), None)
+    if last is None or last.role is not Role.EXIT or last.ended_at is None:
+        return None
+    done = last.state in (IntentState.FILLED, IntentState.SKIPPED)
+    limit = now - timedelta(seconds=_DONE_S) if done else before
+    return last if last.ended_at < limit else None
+
+
+def _counts(row: IntentRow) -> bool:
+    waits = row.state is IntentState.PENDING and row.ended_at is None
+    at_broker = row.state in (IntentState.SENDING, *_AT_BROKER)
+    return row.role is Role.EXIT or waits or row.filled_qty > 0 or at_broker
+
+
+def _stopless(
+    store: Store, mine: list[IntentRow], held: PositionRow, before: datetime, now: datetime
+) -> IntentRow | None:
+    """A filled entry was given a stop that is gone, and nothing else ends its position."""
+    if held.updated_at >= before:
+        return None
+    if any(row.ended_at is None and row.role in (Role.STOP_LOSS, Role.EXIT) for row in mine):
+        return None
+    entries = (
+        row
+        for row in mine
+        if row.role is Role.ENTRY and row.filled_qty > 0 and row.created_at > now - _LOOK_BACK
+    )
+    return next((row for row in entries if _lost_stop(store.intents.legs(row.id), before)), None)
+
+
+def _lost_stop(legs: list[IntentRow], before: datetime) -> bool:
+    if any(leg.state is IntentState.FILLED for leg in legs):
+        return False  # its target was reached: this entry is over
+    return any(
+        leg.role is Role.STOP_LOSS
+        and leg.state in _GONE
+        and leg.ended_at is not None
+        and leg.ended_at < before
+        for leg in legs
+    )
+
+
+def guard_exit(store: Store, found: Naked, now: datetime) -> list[Envelope]:
+    entry = store.intents.one(found.entry_id)
+    journal = Journal.open(store, [found.account_id], now)
+    owner = (entry.account_id, entry.intent.strategy_id, entry.intent.contract)
+    _add_exit(journal, Cause.GUARD, entry.account_seq, owner, entry.root)
+    return journal.close()
+
+
+def close_all(store: Store, command: Command, now: datetime) -> list[Envelope]:
+    """An exit for everything the command's user holds within its account or strategy."""
+    account, strategy = command.detail.get("account_id"), command.detail.get("strategy_id")
+    owned = [
+        row
+        for row in store.positions.rows()
+        if row.net_qty != 0
+        and row.strategy_id != 0
+        and store.accounts.one(row.account_id).user_id == command.user_id
+        and account in (None, row.account_id)
+        and strategy in (None, row.strategy_id)
+    ]
+    owned.sort(key=lambda row: (row.account_id, row.contract, row.strategy_id))
+    journal = Journal.open(store, (row.account_id for row in owned), now)
+    for row in owned:
+        owner = (row.account_id, StrategyId(row.strategy_id), row.contract)
+        _add_exit(journal, Cause.COMMAND, command.id, owner, row.root)
+    return journal.close()
+
+
+def _add_exit(
+    journal: Journal,
+    cause: Cause,
+    cause_id: int,
+    owner: tuple[AccountId, StrategyId, str],
+    root: str,
+) -> None:
+    account, strategy, contract = owner
+    leg = f"exit.{contract}.{strategy}"
+    attempt = 1 + _attempts(journal, (cause, cause_id, account, leg))
+    intent = OrderIntent(
+        id=intent_id(cause, cause_id, account, leg, attempt),
+        user_id=journal.store.risk.one(account).user_id,
+        account_id=account,
+        strategy_id=strategy,
+        signal_id=None,
+        cause=cause,
+        cause_id=cause_id,
+        role=Role.EXIT,
+        leg=leg,
+        attempt=attempt,
+        action=Action.SELL,
+        qty_contracts=0,
+        order_type=OrderType.MARKET,
+        contract=contract,
+        time_in_force=TimeInForce.DAY,
+        price=None,
+        stop_price=None,
+        offset_ticks=None,
+        reference_price=None,
+        parent=None,
+        after=None,
+        expires_at=None,
+    )
+    insert(journal, intent, root)
+
+
+def _attempts(journal: Journal, key: tuple[Cause, int, AccountId, str]) -> int:
+    return max(
+        (
+            row.intent.attempt
+            for row in journal.store.intents.rows()
+            if (row.intent.cause, row.intent.cause_id, row.account_id, row.intent.leg) == key
+        ),
+        default=0,
+    )

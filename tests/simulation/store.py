@@ -1,0 +1,141 @@
+"""All tables of a simulated house, and what api does to its own: people, logins, signals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from uuid import UUID
+
+from shared.contracts.envelope import Envelope
+from shared.domain.alert_signal import Signal
+from shared.domain.ids import (
+    AccountId,
+    CommandId,
+    ConnectionId,
+    SignalId,
+    StrategyId,
+    UserId,
+)
+from shared.domain.signal_json import signal_to_json
+from shared.domain.strategy import SizeFrom, Strategy
+from shared.ports.broker import ContractInfo
+from shared.ports.clock import Clock
+from shared.ports.ledger import Command
+from tests.simulation.rows import (
+    AccountRow,
+    BalanceRow,
+    CommandRow,
+    ConnectionRow,
+    DecisionRow,
+    FillRow,
+    LeaseRow,
+    LinkRow,
+    OrderRow,
+    PositionRow,
+    ResultRow,
+    RiskRow,
+    SessionRow,
+    SignalRow,
+    StrategyRow,
+)
+from tests.simulation.tables import Intents, Numbers, Table, Undo
+
+
+class Store:
+    """One instance is one database; it outlives the processes of a simulation."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.undo = undo = Undo()
+        self.connections: Table[ConnectionId, ConnectionRow] = Table(undo)
+        self.accounts: Table[AccountId, AccountRow] = Table(undo)
+        self.strategies: Table[StrategyId, StrategyRow] = Table(undo)
+        self.links: Table[tuple[StrategyId, AccountId], LinkRow] = Table(undo)
+        self.signals: Table[SignalId, SignalRow] = Table(undo)
+        self.commands: Table[CommandId, CommandRow] = Table(undo)
+        self.decisions: Table[tuple[SignalId, AccountId], DecisionRow] = Table(undo)
+        self.decided: Table[SignalId, bool] = Table(undo)
+        self.intents = Intents(undo)
+        self.orders: Table[tuple[AccountId, int], OrderRow] = Table(undo)
+        self.fills: Table[tuple[AccountId, int], FillRow] = Table(undo)
+        self.positions: Table[tuple[AccountId, str, int], PositionRow] = Table(undo)
+        self.balances: Table[AccountId, BalanceRow] = Table(undo)
+        self.risk: Table[AccountId, RiskRow] = Table(undo)
+        self.leases: Table[ConnectionId, LeaseRow] = Table(undo)
+        self.sessions: Table[ConnectionId, SessionRow] = Table(undo)
+        self.contracts: Table[tuple[str, str], ContractInfo] = Table(undo)
+        self.results: Table[CommandId, ResultRow] = Table(undo)
+        self.outbox: Table[UUID, Envelope] = Table(undo)
+        self._numbers = {name: Numbers() for name in ("user", "connection", "account")}
+        self._numbers |= {name: Numbers() for name in ("strategy", "signal", "command")}
+
+    def _next(self, what: str) -> int:
+        return self._numbers[what].next()
+
+    def add_user(self) -> UserId:
+        return UserId(self._next("user"))
+
+    def add_connection(
+        self, user: UserId, login_name: str = "ann", environment: str = "paper"
+    ) -> ConnectionId:
+        key = ConnectionId(self._next("connection"))
+        self.connections.put(key, ConnectionRow(key, user, environment, login_name))
+        return key
+
+    def add_account(self, connection: ConnectionId, broker_account_id: int, name: str) -> AccountId:
+        key = AccountId(self._next("account"))
+        user = self.connections.one(connection).user_id
+        self.accounts.put(key, AccountRow(key, user, connection, broker_account_id, name))
+        return key
+
+    def add_strategy(
+        self,
+        user: UserId,
+        name: str,
+        *,
+        symbol: str | None = "NQ1!",
+        take_profit_ticks: int | None = None,
+        stop_loss_ticks: int | None = None,
+    ) -> StrategyId:
+        key = StrategyId(self._next("strategy"))
+        strategy = Strategy(
+            id=key,
+            user_id=user,
+            name=name,
+            symbol=symbol,
+            active=True,
+            position_size=1,
+            position_add=1,
+            size_from=SizeFrom.SIGNAL,
+            take_profit_ticks=take_profit_ticks,
+            stop_loss_ticks=stop_loss_ticks,
+        )
+        self.strategies.put(key, StrategyRow(strategy))
+        return key
+
+    def link(
+        self, strategy: StrategyId, account: AccountId, multiplier: Decimal | None = None
+    ) -> None:
+        self.links.put((strategy, account), LinkRow(strategy, account, multiplier=multiplier))
+
+    def switch_login(self, connection: ConnectionId, *, enabled: bool) -> None:
+        row = self.connections.one(connection)
+        self.connections.put(connection, replace(row, enabled=enabled))
+
+    def accept_signal(self, strategy: StrategyId, signal: Signal) -> SignalId:
+        """As the webhook leaves it: committed and undecided. Ringing the bell is the caller's."""
+        key = SignalId(self._next("signal"))
+        content = signal_to_json(signal)
+        self.signals.put(key, SignalRow(key, strategy, key, content, self.clock.now()))
+        return key
+
+    def ask(self, user: UserId, kind: str, detail: Mapping[str, object]) -> CommandId:
+        """A committed wish, as api and the command line write it."""
+        key = CommandId(self._next("command"))
+        row = CommandRow(Command(key, user, kind, dict(detail)), self.clock.now())
+        self.commands.put(key, row)
+        return key
+
+    def connection_of(self, account: AccountId) -> ConnectionId:
+        return self.accounts.one(account).connection_id
