@@ -3,7 +3,7 @@ VENV ?= $(or $(TM_VENV),.venv)
 TM = python3 tm.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check venue-clients lint fmt lock oracles
+.PHONY: help up test check venue-clients venue-faults lint fmt lock oracles
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ check: ## Prove the README as a new user (what CI runs)
 
 venue-clients: ## Run clients written by others against the paper venue (needs the network, and Node)
 	$(VENV)/bin/python -m tests.wire.run
+
+venue-faults: ## Every ordered pair of faults over a bracket's life, in virtual time
+	TM_FULL=1 $(VENV)/bin/python -m pytest -q -n auto --show-capture=no \
+		tests/simulation/test_faults_singly.py tests/simulation/test_faults_in_pairs.py
 
 lint: ## Static checks only: lint, import contracts, types
 	$(VENV)/bin/ruff check .
