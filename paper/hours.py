@@ -1,13 +1,11 @@
-"""Trading hours by product, in Chicago time, and the entity that tells them."""
+"""The entity that tells the hours of a product; whether it trades is `shared.domain.sessions`."""
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import time
 from typing import Final
 
 from paper.risk_rows import ProductSession, TradeTime
-from shared.domain.calendar import CHICAGO
-from shared.domain.instruments import Product
 
 # Code of `Product.hours` -> the stretches of one trading day, as (starts, ends) of the clock.
 _STRETCHES: Final = {
@@ -17,13 +15,6 @@ _STRETCHES: Final = {
     "D": ((time(19, 1), time(17)),),
     "E": ((time(8, 30), time(15, 15)),),
 }
-_SATURDAY: Final = 5
-
-
-def is_open(product: Product, at: datetime) -> bool:
-    """Whether the product trades at that instant, by the week alone."""
-    local = at.astimezone(CHICAGO)
-    return any(_within(local, starts, ends) for starts, ends in _STRETCHES[product.hours])
 
 
 def product_session(product_id: int, hours: str) -> ProductSession:
@@ -40,15 +31,6 @@ def product_session(product_id: int, hours: str) -> ProductSession:
         sunday_open_time=_told(opens) if overnight else None,
         all_day=False,
     )
-
-
-def _within(local: datetime, starts: time, ends: time) -> bool:
-    clock = local.time()
-    if starts < ends:
-        return starts <= clock < ends and local.weekday() < _SATURDAY
-    # An evening belongs to the trading day that follows it.
-    day = local.date() + timedelta(days=clock >= starts)
-    return (clock >= starts or clock < ends) and day.weekday() < _SATURDAY
 
 
 def _told(at: time) -> TradeTime:

@@ -1,15 +1,15 @@
 """The venue's memory: one JSON line for each transaction, on disk before anybody hears of it.
 
 A line holds the last id given out, the rows as they are after the transaction, and the prices. A
-restart reads the lines from the top; a torn last line is a transaction nobody heard of, and is
-cut off.
+restart reads the lines from the top, then writes one of each row instead of all its steps; a torn
+last line is a transaction nobody heard of, and is cut off.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -118,10 +118,26 @@ def open_file(folder: Path) -> Path:
     with path.open("ab+") as file:
         file.truncate(_whole_length(file))
         os.fsync(file.fileno())
+    _sync_folder(folder)
+    return path
+
+
+def compact(path: Path, lines: Iterable[Line]) -> None:
+    """Put a journal of these lines in the place of the one that stands there, all or nothing."""
+    fresh = path.with_suffix(".new")
+    with fresh.open("wb") as file:
+        for line in lines:
+            file.write(encode(line) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
     directory = os.open(folder, os.O_RDONLY)
     os.fsync(directory)
     os.close(directory)
-    return path
 
 
 def read(path: Path) -> Iterator[Line]:

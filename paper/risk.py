@@ -11,13 +11,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from paper.checks import Refused
-from paper.hours import is_open
 from paper.policy import Policy
 from paper.rows import AccountRiskStatus, MarginSnapshot, UserAccountAutoLiq, stamp
 from paper.scribe import NewOrder
 from paper.store import Store
 from paper.valuation import Valuation
 from shared.domain.calendar import trade_date
+from shared.domain.sessions import is_open
 
 NORMAL: Final = "Normal"
 LIQUIDATE: Final = "LiquidateImmediately"

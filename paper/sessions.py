@@ -107,6 +107,10 @@ class Sessions:
             raise Refusal(401, "Expired Access Token")
         return session
 
+    def is_done(self, session: Session) -> bool:
+        """Whether nothing can be done with it any more."""
+        return session.ended or self._is_over(session)
+
     def _live(self, user_id: int) -> list[Session]:
         return [
             session

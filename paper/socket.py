@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, MutableMapping
+from functools import partial
 from typing import Any, Final
 
 from paper.calls import Answer, Call, Endpoint, Refusal, delivered, dispatch, find
@@ -55,6 +56,7 @@ class Socket:
         self._closing = False
         self._wake = asyncio.Event()
         self._followers: list[Callable[[], None]] = []
+        self._parts: list[bytes] = []
         self._delayed: set[asyncio.Task[None]] = set()
 
     # ---- what the hub asks
@@ -88,6 +90,10 @@ class Socket:
     def follow_with(self, tell: Callable[[], None]) -> None:
         """Call `tell` right after the answer to the request in hand."""
         self._followers.append(tell)
+
+    def send_part(self, body: object) -> None:
+        """One more answer to the request in hand, before its last one."""
+        self._parts.append(encode(body))
 
     def shut_down(self, reason_code: str, reason: str) -> None:
         self.push(encode({"e": "shutdown", "d": {"reasonCode": reason_code, "reason": reason}}))
@@ -210,6 +216,9 @@ class Socket:
             return
         answer = dispatch(target, Call(self._venue, params, self._session, self, self._address))
         followers, self._followers = self._followers, []
+        for part in self._parts:
+            self._venue.journal.after(partial(self._answer, request_id, Answer(_OK, part)))
+        self._parts = []
         if answer.lost:
             return
         if answer.delay_s:

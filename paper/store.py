@@ -79,6 +79,12 @@ class Store:
         changes, self._changes = self._changes, []
         return changes
 
+    def owned(self) -> Iterator[tuple[Kind, int, Row]]:
+        """Every row with its account, those of a kind in the order of their making."""
+        for name, table in self._tables.items():
+            for row_id, row in table.rows.items():
+                yield KINDS[name], table.account_of[row_id], row
+
     # ---- reading
 
     def get(self, row_type: type[RowT], row_id: int) -> RowT | None:

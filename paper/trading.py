@@ -62,6 +62,8 @@ class Trading:
         self._clock = clock
         self._books: dict[int, Book] = {}
         self._books_of_root: dict[str, list[Book]] = {}
+        self.on_session_end: Callable[[], None] = lambda: None
+        self._ends_at = session_end(clock.now())
         self._day: date = trade_date(clock.now())
         self._news: dict[int, None] = {}
         self._settling = False
@@ -194,11 +196,19 @@ class Trading:
         now = self._begin()
         for book in list(self._books.values()):
             self._write(book, book.expire(now))
+        if now >= self._ends_at:
+            self._ends_at = session_end(now)
+            self.on_session_end()
         today = trade_date(now)
         if today != self._day:
             self.cashier.roll(self._day, now)
             self.risk.lift(now)
             self._day = today
+
+    @property
+    def day(self) -> date:
+        """The trading day that is open, until `on_time` begins the next."""
+        return self._day
 
     def set_rules(self, rules: Rules) -> None:
         self.rules = rules

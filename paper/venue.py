@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import islice
 from random import Random
 from typing import Final
+
+import msgspec
 
 from paper import journal, rows
 from paper.clock import Clock, ManualClock, WallClock
@@ -26,7 +29,6 @@ from paper.store import Change, Store
 from paper.strategies import Strategies
 from paper.strategy_rows import BRACKET_TYPE
 from paper.trading import Trading
-from shared.domain.calendar import trade_date
 from shared.domain.instruments import PRODUCTS
 from shared.runtime.logging import get_logger
 
@@ -64,6 +66,7 @@ class Venue:
         if self.settings.paper_data is not None:
             path = journal.open_file(self.settings.paper_data)
             self.remember(journal.read(path))
+            journal.compact(path, self.summary())
             self.journal = FileJournal(path)
         if self.store.get(rows.Currency, rows.USD) is None:
             self.store.put(rows.Currency(id=rows.USD, name="USD", symbol="$"))
@@ -77,6 +80,7 @@ class Venue:
         for account in self.store.all(rows.Account):
             self.risk.open(account.id, self.clock.now())
         self.trading.on_time()
+        self.trading.on_session_end = self._session_ended
         self.commit()
         _log.info(
             "venue_ready",
@@ -91,6 +95,21 @@ class Venue:
         self.trading.restore()
         self.strategies.restore()
         self.sessions.restore()
+
+    def summary(self) -> Iterator[Line]:
+        """The lines of a journal that brings back this venue and nothing of its past steps.
+
+        Sessions that are over are left out: their tokens are unknown from then on.
+        """
+        kept = (
+            (kind.name, account_id, msgspec.Raw(rows.encode(row)))
+            for kind, account_id, row in self.store.owned()
+            if not (isinstance(row, rows.Session) and self.sessions.is_done(row))
+        )
+        while chunk := list(islice(kept, _LINE_ROWS_MAX)):
+            yield Line(self.store.last_id, chunk)
+        bar = None if self.replay is None else self.replay.at
+        yield Line(self.store.last_id, [], self.market.prices(), bar)
 
     def commit(self) -> None:
         """Journal what has changed, if anything, and tell it once it is durable."""
@@ -122,9 +141,14 @@ class Venue:
             for listener in listeners:
                 listener.push(message)
 
+    def _session_ended(self) -> None:
+        if self.risk.policy.replay_day:
+            self.commit()
+            self.replay_day()
+
     def replay_day(self) -> int:
         """Tell the rows of this trading day again, as seen of the broker at 16:00; how many."""
-        day = rows.trade_date_of(trade_date(self.clock.now()))
+        day = rows.trade_date_of(self.trading.day)
         told = []
         for row_type in _REPLAYED:
             for row in self.store.all(row_type):
@@ -214,6 +238,7 @@ class Venue:
 
 
 _SHOWN_SIZE: Final = 10
+_LINE_ROWS_MAX: Final = 500
 _REPLAYED: Final = (rows.ExecutionReport, rows.Fill, rows.Position)
 
 
