@@ -15,8 +15,8 @@ from typing import Final
 from execution.logins import Logins
 from shared.contracts.envelope import Envelope
 from shared.db.failures import is_outage
-from shared.domain.order import OrderIntent
-from shared.ports.broker import LegRequest, NotSent, Outcome, PlaceRequest, Unknown
+from shared.domain.order import OrderIntent, Role
+from shared.ports.broker import LegRequest, NotSent, Outcome, PlaceRequest, Priority, Unknown
 from shared.ports.clock import Clock
 from shared.ports.ledger import Cancel, Claimed, Ledger
 from shared.runtime.logging import get_logger
@@ -27,6 +27,13 @@ _log = get_logger(__name__)
 DEADLINE_S: Final = 1.0
 _RECORD_AGAIN_AFTER_S: Final = 0.2
 _RECORD_TRIES_MAX: Final = 150  # half a minute; then the intent is UNKNOWN to whoever looks next
+
+_PRIORITY: Final = {
+    Role.ENTRY: Priority.ENTRY,
+    Role.EXIT: Priority.EXIT,
+    Role.TAKE_PROFIT: Priority.PROTECTION,
+    Role.STOP_LOSS: Priority.PROTECTION,
+}
 
 
 class Placer:
@@ -104,6 +111,7 @@ def request_of(claimed: Claimed) -> PlaceRequest:
         price=intent.price,
         stop_price=intent.stop_price,
         legs=_legs(claimed.legs),
+        priority=_PRIORITY[intent.role],
     )
 
 

@@ -12,10 +12,21 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol
 
 from shared.domain.order import Action, BrokerStatus, OrderType, TimeInForce
+
+
+class Priority(IntEnum):
+    """Who goes first when a login's requests are few; each class leaves some for those above."""
+
+    EXIT = 0  # also a kill, and the cancels that an exit waits for
+    RESOLUTION = 1
+    PROTECTION = 2
+    ENTRY = 3
+    RECONCILE = 4
+    RECORDING = 5
 
 
 # --- requests ---------------------------------------------------------------------------------
@@ -45,6 +56,7 @@ class PlaceRequest:
     price: Decimal | None = None
     stop_price: Decimal | None = None
     legs: tuple[LegRequest, ...] = ()
+    priority: Priority = Priority.ENTRY
 
 
 @dataclass(frozen=True, slots=True)

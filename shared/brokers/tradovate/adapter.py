@@ -19,6 +19,7 @@ import msgspec
 
 from shared.brokers.tradovate import limits, mapping, models
 from shared.brokers.tradovate.auth import Auth, TokenStore
+from shared.brokers.tradovate.budget import RequestBudget
 from shared.brokers.tradovate.cache import EntityStore
 from shared.brokers.tradovate.contracts import ContractBook
 from shared.brokers.tradovate.egress import Egress
@@ -51,6 +52,7 @@ from shared.ports.broker import (
     NotSent,
     Outcome,
     PlaceRequest,
+    Priority,
     QuoteFact,
     Snapshot,
 )
@@ -60,6 +62,7 @@ from shared.runtime.logging import get_logger
 log = get_logger(__name__)
 
 _AT_THE_DOOR: Final = frozenset({401, 403})
+_TOO_MANY: Final = 429
 _LEGS_MAX: Final = 2
 
 
@@ -96,7 +99,10 @@ class TradovateBroker:
             at_risk=lambda: self._store.at_risk,
             board=self._board,
         )
-        self._reader = Reader(self._rest, self._auth, egress.cooldown(urls.rest))
+        self._budget = RequestBudget(clock, metered=urls.metered)
+        self._cooldown = limits.Cooldown(clock, rng)
+        cooldowns = (self._cooldown, egress.cooldown(urls.rest))
+        self._reader = Reader(self._rest, self._auth, cooldowns, self._budget)
         self._contracts = ContractBook(self._reader, clock)
         self._store = EntityStore(self._contracts.names)
         self._outlet = FactOutlet(self._store.facts, clock)
@@ -114,6 +120,7 @@ class TradovateBroker:
         )
         self._quotes = QuoteFeed(urls, self._auth, self._contracts, md_gate, clock, rng, connect)
         self._tickets: Recent[str, str] = Recent()
+        self._knock_at_s = float("-inf")
 
     # --- holding the login --------------------------------------------------------------------
     async def run(self) -> None:
@@ -159,18 +166,21 @@ class TradovateBroker:
         if len(request.legs) > _LEGS_MAX:
             raise ValueError("an order leaves with two legs at most")
         endpoint, body = mapping.place_body(request)
-        reply = await self._command(endpoint, body, request.client_id)
-        return decide(Kind.PLACE, reply, legs=len(request.legs))
+        reply = await self._command(endpoint, body, request.client_id, request.priority)
+        outcome = decide(Kind.PLACE, reply, legs=len(request.legs))
+        return self._paced(outcome, request.priority)
 
     async def modify(self, request: ModifyRequest) -> Outcome:
         body = mapping.modify_body(request)
-        reply = await self._command("order/modifyorder", body, request.client_id)
-        return decide(Kind.MODIFY, reply, order_id=request.order_id)
+        first = Priority.PROTECTION
+        reply = await self._command("order/modifyorder", body, request.client_id, first)
+        return self._paced(decide(Kind.MODIFY, reply, order_id=request.order_id), first)
 
     async def cancel(self, order_id: int, client_id: str) -> Outcome:
         body = mapping.cancel_body(order_id, client_id)
-        reply = await self._command("order/cancelorder", body, client_id)
-        outcome = decide(Kind.CANCEL, reply, order_id=order_id)
+        first = Priority.EXIT
+        reply = await self._command("order/cancelorder", body, client_id, first)
+        outcome = self._paced(decide(Kind.CANCEL, reply, order_id=order_id), first)
         at_the_door = isinstance(reply, Answered) and reply.status in _AT_THE_DOOR
         if at_the_door and not await self._is_final(order_id):
             return NotSent(UNAUTHORIZED)  # the session was meant, not the order
@@ -179,13 +189,41 @@ class TradovateBroker:
     async def liquidate(self, account: int, contract_id: int) -> Outcome:
         body = mapping.liquidate_body(account, contract_id)
         key = f"{account}/{contract_id}"
-        return decide(Kind.PLACE, await self._command("order/liquidateposition", body, key))
+        first = Priority.EXIT
+        reply = await self._command("order/liquidateposition", body, key, first)
+        return self._paced(decide(Kind.PLACE, reply), first)
 
-    async def _command(self, endpoint: str, body: dict[str, object], key: str) -> Reply:
+    def _paced(self, outcome: Outcome, priority: Priority) -> Outcome:
+        """A 429 or an empty budget with the wait that holds for this class of call."""
+        match outcome:
+            case NotSent(cause="broker.rate_limited"):
+                wait_s = self._cooldown.remaining_s
+                if priority <= Priority.PROTECTION:
+                    wait_s = min(wait_s, limits.KNOCK_EVERY_S)
+                return NotSent("broker.rate_limited", wait_s)
+            case NotSent(cause="broker.budget_spent"):
+                return NotSent("broker.budget_spent", limits.QUICK_RETRY_S)
+            case _:
+                return outcome
+
+    def _must_wait(self, priority: Priority) -> NeverLeft | None:
+        knocks = priority <= Priority.PROTECTION and self._clock.monotonic() >= self._knock_at_s
+        if self._cooldown.remaining_s > 0 and not knocks:
+            return NeverLeft("broker.rate_limited")
+        if self._budget.draw(priority) > 0:
+            return NeverLeft("broker.budget_spent")
+        return None
+
+    async def _command(
+        self, endpoint: str, body: dict[str, object], key: str, priority: Priority
+    ) -> Reply:
         """Over the socket; over HTTP only when the socket certainly took nothing.
 
         A command that drew a penalty ticket carries it when it is sent again.
         """
+        waits = self._must_wait(priority)
+        if waits is not None:
+            return waits
         ticket_key = f"{endpoint} {key}"
         ticket = self._tickets.pop(ticket_key, None)
         if ticket is not None:
@@ -197,6 +235,9 @@ class TradovateBroker:
         if drawn is not None:
             log.warning("broker_penalty", endpoint=endpoint, wait_s=drawn.wait_s)
             self._tickets[ticket_key] = drawn.value
+        if isinstance(reply, Answered) and reply.status == _TOO_MANY:
+            self._cooldown.refused()
+            self._knock_at_s = self._clock.monotonic() + limits.KNOCK_EVERY_S
         return reply
 
     async def _over_socket(self, endpoint: str, body: dict[str, object]) -> Reply:
@@ -232,7 +273,7 @@ class TradovateBroker:
         if known is not None and is_final(known):
             return True
         try:
-            row = await self._reader.row("order/item", id=str(order_id))
+            row = await self._reader.first(Priority.EXIT).row("order/item", id=str(order_id))
             return is_final(BrokerStatus(str(row.get("ordStatus"))))
         except (BrokerUnavailable, CredentialsExpired, NotFound, ValueError) as error:
             log.warning("broker_order_not_read", order=order_id, error=str(error))

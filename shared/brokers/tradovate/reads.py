@@ -8,12 +8,13 @@ from typing import Final
 
 from shared.brokers.tradovate import limits
 from shared.brokers.tradovate.auth import Auth
+from shared.brokers.tradovate.budget import RequestBudget
 from shared.brokers.tradovate.cache import EntityStore, Missing
 from shared.brokers.tradovate.outcomes import Answered, Reply, ticket_of, words_of
 from shared.brokers.tradovate.rest import Rest
 from shared.brokers.tradovate.wire import Garbled
 from shared.domain.errors import BrokerUnavailable, NotFound
-from shared.ports.broker import Fact
+from shared.ports.broker import Fact, Priority
 from shared.runtime.logging import get_logger
 
 log = get_logger(__name__)
@@ -35,10 +36,23 @@ Batch = tuple[str, list[object]]
 class Reader:
     """GETs with the login's token. A failed read proves nothing and raises BrokerUnavailable."""
 
-    def __init__(self, rest: Rest, auth: Auth, cooldown: limits.Cooldown) -> None:
+    def __init__(
+        self,
+        rest: Rest,
+        auth: Auth,
+        cooldowns: tuple[limits.Cooldown, ...],
+        budget: RequestBudget,
+        priority: Priority = Priority.RECONCILE,
+    ) -> None:
         self._rest = rest
         self._auth = auth
-        self._cooldown = cooldown
+        self._cooldowns = cooldowns  # the login's, and the one of all logins of the address
+        self._budget = budget
+        self._priority = priority
+
+    def first(self, priority: Priority) -> Reader:
+        """The same reader with another place in the queue."""
+        return Reader(self._rest, self._auth, self._cooldowns, self._budget, priority)
 
     async def row(self, path: str, **query: str) -> dict[str, object]:
         """One row; raises NotFound."""
@@ -54,8 +68,16 @@ class Reader:
         return body
 
     async def _get(self, path: str, query: dict[str, str]) -> object:
-        if self._cooldown.remaining_s > 0:
-            raise BrokerUnavailable("broker.rate_limited", "The broker asked us to wait.")
+        wait_s = max(cooldown.remaining_s for cooldown in self._cooldowns)
+        if wait_s > 0:
+            raise BrokerUnavailable(
+                "broker.rate_limited", "The broker asked us to wait.", retry_after_s=wait_s
+            )
+        wait_s = self._budget.draw(self._priority)
+        if wait_s > 0:
+            raise BrokerUnavailable(
+                "broker.budget_spent", "Few requests are left.", retry_after_s=wait_s
+            )
         token = await self._auth.token()
         reply = await self._rest.get(path, token=token.access, query=query)
         if isinstance(reply, Answered) and reply.status == _UNAUTHORIZED:
@@ -69,7 +91,8 @@ class Reader:
         if reply.status == _NOT_FOUND:
             raise NotFound("broker.not_found", "The broker knows no such thing.", path=path)
         if reply.status == _TOO_MANY:
-            self._cooldown.refused()
+            for cooldown in self._cooldowns:
+                cooldown.refused()
         if reply.status != _OK or ticket_of(reply.body) is not None:
             raise BrokerUnavailable(
                 "broker.read_failed", "The broker did not answer.", path=path, status=reply.status
@@ -84,6 +107,7 @@ class Reader:
 async def read_missing(reader: Reader, missing: Missing) -> list[Batch]:
     """The rows that are referred to and were not sent; what the broker does not know stays out."""
     batches: list[Batch] = []
+    reader = reader.first(Priority.RESOLUTION)
     for path, kind, argument, ids in (
         ("contract/items", "contract", "ids", missing.contracts),
         ("order/items", "order", "ids", missing.orders),
@@ -179,6 +203,7 @@ def load(store: EntityStore, batches: Iterable[Batch]) -> None:
 async def find_orders(reader: Reader, client_ids: frozenset[str]) -> dict[str, int]:
     """Order ids by client id: from the New commands, then from the texts of versions."""
     found: dict[str, int] = {}
+    reader = reader.first(Priority.RESOLUTION)
     for row in await reader.rows("command/list"):
         match row:
             case {"clOrdId": str(id_), "commandType": "New", "orderId": int(order_id)}:

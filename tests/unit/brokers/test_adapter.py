@@ -498,7 +498,6 @@ async def test_without_a_token_nothing_is_sent(venue: Venue) -> None:
         (httpx.WriteError("no"), Unknown("broker.connection_lost")),
         (httpx.RemoteProtocolError("no"), Unknown("broker.connection_lost")),
         ((503, {"orderId": 1}), Unknown("broker.status_503")),
-        ((429, None), NotSent("broker.rate_limited", 30.0)),
         ((307, {"orderId": 1}), Unknown("broker.status_307")),
     ],
 )

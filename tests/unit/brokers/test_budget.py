@@ -1,0 +1,104 @@
+"""When requests are few, exits go first; after a 429 nobody else goes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import httpx
+import pytest
+
+from shared.brokers.tradovate.adapter import TradovateBroker
+from shared.brokers.tradovate.budget import BURST, RequestBudget
+from shared.brokers.tradovate.egress import Egress
+from shared.brokers.tradovate.login import Urls
+from shared.domain.errors import BrokerUnavailable
+from shared.ports.broker import Accepted, NotSent, Priority
+from tests.unit.brokers.fake_clock import FakeClock
+from tests.unit.brokers.test_adapter import ENTRY
+from tests.unit.brokers.venue import LOGIN, MemoryTokens, Venue, token_answer
+from tests.unit.brokers.virtual_time import VirtualClock, run
+
+
+def drawn(budget: RequestBudget, priority: Priority) -> int:
+    count = 0
+    while count < 1_000 and budget.draw(priority) == 0:
+        count += 1
+    return count
+
+
+def test_each_class_leaves_some_for_those_above_it() -> None:
+    budget = RequestBudget(FakeClock(), metered=True)
+    counts = [drawn(budget, priority) for priority in reversed(Priority) if priority]
+    assert counts == [32, 12, 12, 4, 4]  # recording first, resolution last
+    assert sum(counts) == BURST * 0.8
+    assert drawn(budget, Priority.EXIT) == 1_000
+
+
+def test_what_is_spent_comes_back_at_the_hourly_rate() -> None:
+    clock = FakeClock()
+    budget = RequestBudget(clock, metered=True)
+    drawn(budget, Priority.ENTRY)
+    wait_s = budget.draw(Priority.ENTRY)
+    assert wait_s == pytest.approx(0.8)
+    clock.advance(wait_s + 0.001)
+    assert budget.draw(Priority.ENTRY) == 0
+
+
+def test_a_venue_of_our_own_has_no_budget() -> None:
+    assert drawn(RequestBudget(FakeClock(), metered=False), Priority.RECORDING) == 1_000
+
+
+def broker(clock: VirtualClock, venue: Venue) -> TradovateBroker:
+    rng = Random(1)  # noqa: S311 - jitter, no secret
+    return TradovateBroker(
+        LOGIN,
+        Urls.of("https://demo.tradovateapi.com/v1"),
+        clock,
+        MemoryTokens(),
+        rng,
+        egress=Egress(clock, rng),
+        transport=httpx.MockTransport(venue.over_http),
+    )
+
+
+def test_after_a_429_only_exits_and_stops_knock() -> None:
+    async def scene() -> None:
+        clock, venue = VirtualClock(), Venue()
+        venue.http["auth/accesstokenrequest"] = token_answer(life_s=1e9)
+        cold = broker(clock, venue)
+        await cold.accounts()
+        venue.http["order/placeorder"] = (429, None)
+        refused = await cold.place(ENTRY)
+        assert isinstance(refused, NotSent)
+        assert refused.cause == "broker.rate_limited"
+        assert 30 <= refused.retry_after_s <= 36
+        venue.http["order/placeorder"] = {"orderId": 5}
+        exit_ = replace(ENTRY, priority=Priority.EXIT)
+        assert await cold.place(exit_) == NotSent("broker.rate_limited", 2.0)
+        assert len(venue.asked["order/placeorder"]) == 1  # nobody asked again
+        await clock.sleep(2)
+        assert isinstance(await cold.place(ENTRY), NotSent)
+        assert await cold.place(exit_) == Accepted(5)
+        with pytest.raises(BrokerUnavailable, match="wait"):
+            await cold.snapshot()
+        await clock.sleep(31)
+        assert await cold.place(ENTRY) == Accepted(5)
+
+    run(scene())
+
+
+def test_entries_stop_before_the_budget_does_and_exits_go_on() -> None:
+    async def scene() -> None:
+        clock, venue = VirtualClock(), Venue()
+        venue.http["auth/accesstokenrequest"] = token_answer(life_s=1e9)
+        venue.http["order/placeorder"] = {"orderId": 5}
+        cold = broker(clock, venue)
+        await cold.accounts()
+        outcomes = [await cold.place(ENTRY) for _ in range(80)]
+        assert sum(isinstance(each, Accepted) for each in outcomes) == 55
+        assert outcomes[-1] == NotSent("broker.budget_spent", 1.0)
+        exits = [await cold.place(replace(ENTRY, priority=Priority.EXIT)) for _ in range(60)]
+        assert all(isinstance(each, Accepted) for each in exits)
+
+    run(scene())
