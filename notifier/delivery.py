@@ -1,6 +1,6 @@
 """Sends what is due: claim, commit, send, commit.
 
-    pending --claim--> pending, next attempt in 6.5 s --send--> sent | failed | pending after a while
+    pending --claim--> pending, next try in 6.5 s --send--> sent | failed | pending after a while
 
 No transaction is open during a send. A crash after the send leaves the row pending; it is sent
 again after the claim lapsed, under the same nonce, and the reader sees it once.
