@@ -170,16 +170,15 @@ async def _kill_while_placing(
 async def _kill_while_sending(
     house: House, strike: Strike, step: Step
 ) -> tuple[float, dict[str, int]]:
-    """With a message on its way that Discord has not answered and never will."""
-    asked = len(house.discord.requests)
-    house.discord.switches.next.append("hang")
+    """With a message that its reader has and whose answer never comes: the repeat is no second."""
+    before = len(house.discord.messages)
+    house.discord.switches.next.append("hold")
     await house.step(step)
 
-    async def is_sending() -> str | None:
-        new = house.discord.requests[asked:]
-        return None if any(each.endswith("/messages") for each in new) else f"only {new}"
+    async def is_seen() -> str | None:
+        return None if len(house.discord.messages) > before else "nothing new"
 
-    await eventually(is_sending, within_s=RIGHT_AGAIN_WITHIN_S, what="a message")
+    await eventually(is_seen, within_s=RIGHT_AGAIN_WITHIN_S, what="a message")
     return time.monotonic(), _kill(house, strike)
 
 
