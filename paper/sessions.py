@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -36,6 +37,7 @@ class Sessions:
     """Opens, renews and checks sessions. `on_ended` hears of a displaced one, with its id."""
 
     def __init__(self, store: Store, clock: Clock, life_s: float) -> None:
+        self.new_token: Callable[[], str] = partial(secrets.token_urlsafe, _TOKEN_BYTES)
         self.on_ended: Callable[[int], None] = lambda _session_id: None
         self._store = store
         self._clock = clock
@@ -123,10 +125,7 @@ class Sessions:
         return stamp(self._clock.now()) >= session.expires_at
 
     def _issue(self, session_id: int, user_id: int) -> Tokens:
-        access, market_data = (
-            secrets.token_urlsafe(_TOKEN_BYTES),
-            secrets.token_urlsafe(_TOKEN_BYTES),
-        )
+        access, market_data = self.new_token(), self.new_token()
         session = Session(
             id=session_id,
             user_id=user_id,
