@@ -106,9 +106,17 @@ def instruments() -> str:
     )
 
 
+def venue() -> str:
+    """What the paper venue serves and how it can be made to fail."""
+    from paper.describe import page
+
+    return page(_NOTE)
+
+
 GENERATED: Final[dict[str, Callable[[], str]]] = {
     "docs/data-ownership.md": data_ownership,
     "docs/instruments.md": instruments,
+    "docs/venue.md": venue,
     ".env.example": env_example,
 }
 
