@@ -13,6 +13,7 @@ from paper.rows import encode
 from paper.store import NO_ACCOUNT, Change, Store
 
 SOCKETS_MAX: Final = 1_000
+CHARTS_MAX: Final = 5_000
 
 
 class Listener(Protocol):
@@ -36,6 +37,17 @@ class Listener(Protocol):
     def drop(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A subscription; `minutes` is the size of its bars, 0 for ticks."""
+
+    historical_id: int
+    realtime_id: int
+    listener: Listener
+    contract_id: int
+    minutes: int
+
+
 @dataclass(slots=True)
 class Hub:
     """The open sockets, at most `SOCKETS_MAX`."""
@@ -44,12 +56,14 @@ class Hub:
     faults: Faults
     listeners: set[Listener] = field(default_factory=set)
     quotes: dict[int, set[Listener]] = field(default_factory=dict)
+    charts: dict[int, Chart] = field(default_factory=dict)
     _held: list[list[Change]] | None = None
 
     def leave(self, listener: Listener) -> None:
         self.listeners.discard(listener)
         for listeners in self.quotes.values():
             listeners.discard(listener)
+        self.charts = {n: chart for n, chart in self.charts.items() if chart.listener != listener}
 
     def subscribe(self, listener: Listener, contract_id: int) -> None:
         self.quotes.setdefault(contract_id, set()).add(listener)

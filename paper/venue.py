@@ -12,10 +12,11 @@ from typing import Final
 import msgspec
 
 from paper import journal, rows
+from paper.charts import Charts, bar_packet, tick_packet
 from paper.clock import Clock, ManualClock, WallClock
 from paper.faults import Faults
 from paper.guard import Guard
-from paper.hub import Hub
+from paper.hub import Chart, Hub
 from paper.journal import FileJournal, Journal, Line, NoJournal
 from paper.market import Market, family_of
 from paper.oauth import Grants
@@ -29,7 +30,7 @@ from paper.store import Change, Store
 from paper.strategies import Strategies
 from paper.strategy_rows import BRACKET_TYPE
 from paper.trading import Trading
-from shared.domain.instruments import PRODUCTS
+from shared.domain.instruments import PRODUCTS, Product
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -48,6 +49,7 @@ class Venue:
         self.hub = Hub(self.store, self.faults)
         self.guard = Guard()
         self.grants = Grants({client.id: client.secret for client in settings.paper_clients})
+        self.charts = Charts(settings.paper_seed)
         self.chance = Random(settings.paper_seed)  # noqa: S311 - reproducible, nothing secret
         self.replay = _replay(settings)
         self.market = Market(self._first_price)
@@ -129,10 +131,44 @@ class Venue:
     def trade(self, family: str, price: Decimal) -> None:
         """One trade of the market, with everything that follows from it."""
         self.trading.trade(family, price)
+        self.charts.record(family, self.market.last(family), self.clock.now())
         self.commit()
         for contract_id in self.hub.quotes:
             if family_of(self.reference.must(contract_id).product.root) == family:
                 self.tell_quote(contract_id)
+        if self.hub.charts:
+            self.tell_charts(family)
+
+    def tell_past(self, chart: Chart, count: int) -> None:
+        """The past of a chart in packets, then the end of history."""
+        family, product = self._of(chart)
+        if chart.minutes:
+            last = self.market.last(family)
+            bars = self.charts.bars(family, chart.minutes, count, self.clock.now(), last)
+            for start in range(0, len(bars), _PACKET_BARS):
+                packet = bar_packet(chart.historical_id, bars[start : start + _PACKET_BARS])
+                _push(chart, packet)
+        elif ticks := self.charts.ticks(family, count):
+            _push(chart, tick_packet(chart.historical_id, ticks, product.tick_size))
+        _push(chart, {"id": chart.historical_id, "eoh": True})
+
+    def tell_charts(self, family: str) -> None:
+        """The newest bar or tick to whoever follows the family."""
+        for chart in list(self.hub.charts.values()):
+            of_chart, product = self._of(chart)
+            if of_chart != family:
+                continue
+            if chart.minutes:
+                last = self.market.last(family)
+                bars = self.charts.bars(family, chart.minutes, 1, self.clock.now(), last)
+                _push(chart, bar_packet(chart.realtime_id, bars))
+            else:
+                ticks = self.charts.ticks(family, 1)
+                _push(chart, tick_packet(chart.realtime_id, ticks, product.tick_size))
+
+    def _of(self, chart: Chart) -> tuple[str, Product]:
+        product = self.reference.must(chart.contract_id).product
+        return family_of(product.root), product
 
     def tell_quote(self, contract_id: int) -> None:
         listeners = self.hub.quotes.get(contract_id)
@@ -238,8 +274,13 @@ class Venue:
 
 
 _SHOWN_SIZE: Final = 10
+_PACKET_BARS: Final = 200
 _LINE_ROWS_MAX: Final = 500
 _REPLAYED: Final = (rows.ExecutionReport, rows.Fill, rows.Position)
+
+
+def _push(chart: Chart, packet: dict[str, object]) -> None:
+    chart.listener.push(rows.encode({"e": "chart", "d": {"charts": [packet]}}))
 
 
 def _clock(settings: PaperSettings) -> Clock:

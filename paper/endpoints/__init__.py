@@ -3,6 +3,7 @@
 from paper.endpoints import (
     auth,
     cash,
+    charts,
     contracts,
     entities,
     market_data,
@@ -15,6 +16,7 @@ from paper.endpoints import (
 __all__ = [
     "auth",
     "cash",
+    "charts",
     "contracts",
     "entities",
     "market_data",
