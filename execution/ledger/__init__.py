@@ -134,9 +134,10 @@ class PostgresLedger:
         """The exits and the answer in one transaction: a command is carried out once."""
         async with unit_of_work(self._engine) as connection:
             now = self._clock.now()
-            events = await protection.close_all(connection, command, now)
             done = ("done", "command.done", "Exits are on their way.")
-            return events + await wishes.answer(connection, command, *done, now)
+            # Whoever writes the answer carries the command out; another process finds it written.
+            told = await wishes.answer(connection, command, *done, now)
+            return [*await protection.close_all(connection, command, now), *told] if told else []
 
     async def answer(
         self, command: Command, status: str, code: str, message: str

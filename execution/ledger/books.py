@@ -31,6 +31,7 @@ _LINKS: Final = text("""
 _HELD: Final = text("""
     SELECT account_id, strategy_id, contract, root, net_qty FROM positions
     WHERE account_id = ANY (CAST(:accounts AS bigint[])) AND net_qty <> 0
+    ORDER BY account_id, contract, strategy_id
 """)
 _OPEN: Final = text("""
     SELECT id, account_id, strategy_id, role, action, root, contract, state, account_seq,

@@ -75,6 +75,7 @@ _WORKING: Final = text("""
       AND w.contract = x.contract AND w.id <> x.id AND w.ended_at IS NULL
       AND w.state IN ('SENDING', 'ACCEPTED', 'WORKING')
     WHERE x.id = ANY (CAST(:exits AS uuid[]))
+    ORDER BY w.account_id, w.account_seq
 """)
 _CLAIM: Final = text("""
     UPDATE intents i SET state = 'SENDING', claimed_at = :now, claim_epoch = c.epoch,

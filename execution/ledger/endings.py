@@ -90,7 +90,9 @@ async def end_decisions(journal: Journal, ended: Iterable[UUID]) -> None:
     if not ids:
         return
     parameters = {"signals": ids, "accounts": list(journal.accounts), "now": journal.now}
-    for row in await journal.connection.execute(_DECIDE, parameters):
+    rows = await journal.connection.execute(_DECIDE, parameters)
+    # Events are told in the order of the signals, not in the order of a plan of the database.
+    for row in sorted(rows, key=lambda each: (each.signal_id, each.account_id)):
         _tell(journal, row)
 
 

@@ -49,4 +49,4 @@ async def _one(journal: Journal, account: AccountId, fact: BalanceFact) -> None:
     }
     if (await journal.connection.execute(_UPSERT, row)).first() is not None:
         key = f"{account}:{fact.at.isoformat()}:{fact.cash_usd}:{fact.realized_pnl_usd}"
-        journal.tell(account, body, key, None, f"account:{account}")
+        journal.tell_again(account, body, key, f"account:{account}")

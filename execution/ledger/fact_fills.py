@@ -147,7 +147,7 @@ def _tell_fee(
         contract=row.contract,
         fee_usd=fee_usd,
     )
-    journal.tell(account, body, f"{account}:{fill_id}:{fee_usd}", None, f"fill:{fill_id}")
+    journal.tell_again(account, body, f"{account}:{fill_id}:{fee_usd}", f"fill:{fill_id}")
 
 
 def _row(

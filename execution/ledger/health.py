@@ -66,5 +66,5 @@ async def quarantine(
             account_id=account, code=code, message=_CLEAN if code is None else _DRIFT
         )
         key = f"{account}:{now.isoformat()}"
-        journal.tell(account, body, key, None, f"account:{account}")
+        journal.tell_again(account, body, key, f"account:{account}")
     return await journal.close()

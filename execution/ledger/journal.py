@@ -77,7 +77,10 @@ class Journal:
     def tell(
         self, account: AccountId, body: EventBody, key: str, signal: SignalId | None, about: str
     ) -> None:
-        """Add an event. `key` makes its id; `about` is its aggregate (`order:42`)."""
+        """Add an event. `key` makes its id; `about` is its aggregate (`order:42`).
+
+        A key is used once: the event of a second would be lost and its number missing.
+        """
         counters = self.accounts[account]
         counters.event_seq += 1
         self.events.append(
@@ -92,6 +95,14 @@ class Journal:
                 occurred_at=self.now,
             )
         )
+
+    def tell_again(self, account: AccountId, body: EventBody, key: str, about: str) -> None:
+        """Add an event that may be said again word for word (a fee corrected back and forth).
+
+        Its number in the account is part of its id.
+        """
+        number = self.accounts[account].event_seq + 1
+        self.tell(account, body, f"{key}:{number}", None, about)
 
     async def close(self) -> list[Envelope]:
         """Write what was told; returns it for the bell."""

@@ -40,7 +40,7 @@ _LEGS: Final = text("""
       AND l.state IN ('ACCEPTED', 'WORKING') AND l.broker_order_id IS NOT NULL
       AND l.offset_ticks IS NOT NULL AND e.filled_qty > 0 AND e.ended_at IS NOT NULL
       AND e.order_type = 'Market'
-    ORDER BY l.role = 'take_profit', l.account_seq
+    ORDER BY l.role = 'take_profit', l.account_id, l.account_seq
 """)
 _MOVE: Final = text("""
     UPDATE intents SET price = CASE WHEN role = 'take_profit' THEN :wanted ELSE price END,
@@ -99,7 +99,7 @@ _OWNED: Final = text("""
     WHERE p.net_qty <> 0 AND p.strategy_id <> 0 AND a.user_id = :user
       AND (CAST(:account AS bigint) IS NULL OR p.account_id = :account)
       AND (CAST(:strategy AS bigint) IS NULL OR p.strategy_id = :strategy)
-    ORDER BY p.account_id, p.contract
+    ORDER BY p.account_id, p.contract, p.strategy_id
 """)
 
 

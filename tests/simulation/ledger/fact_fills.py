@@ -106,7 +106,7 @@ def apply_fee(journal: Journal, fact: FeeFact) -> None:
             fee_usd=fact.fee_usd,
         )
         key = f"{account}:{fact.fill_id}:{fact.fee_usd}"
-        journal.tell(account, body, key, None, f"fill:{fact.fill_id}")
+        journal.tell_again(account, body, key, f"fill:{fact.fill_id}")
 
 
 def _tell(journal: Journal, row: FillRow, intent: IntentRow | None) -> None:

@@ -81,4 +81,4 @@ def _apply_balance(journal: Journal, account: AccountId, fact: BalanceFact) -> N
         as_of=fact.at,
     )
     key = f"{account}:{fact.at.isoformat()}:{fact.cash_usd}:{fact.realized_pnl_usd}"
-    journal.tell(account, body, key, None, f"account:{account}")
+    journal.tell_again(account, body, key, f"account:{account}")

@@ -55,5 +55,5 @@ def quarantine(store: Store, account: AccountId, code: str | None, now: datetime
         message = _CLEAN if code is None else _DRIFT
         body = AccountQuarantined(account_id=account, code=code, message=message)
         key = f"{account}:{now.isoformat()}"
-        journal.tell(account, body, key, None, f"account:{account}")
+        journal.tell_again(account, body, key, f"account:{account}")
     return journal.close()

@@ -55,6 +55,11 @@ class Journal:
             )
         )
 
+    def tell_again(self, account: AccountId, body: EventBody, key: str, about: str) -> None:
+        """For what may be said again word for word: its number is part of its id."""
+        number = self.store.risk.one(account).event_seq + 1
+        self.tell(account, body, f"{key}:{number}", None, about)
+
     def close(self) -> list[Envelope]:
         for event in self.events:
             write(self.store, event)

@@ -40,7 +40,7 @@ def legs_off(store: Store, connections: Collection[ConnectionId]) -> list[LegOff
         and row.broker_order_id is not None
         and store.connection_of(row.account_id) in connections
     ]
-    legs.sort(key=lambda row: (row.role is Role.TAKE_PROFIT, row.account_seq))
+    legs.sort(key=lambda row: (row.role is Role.TAKE_PROFIT, row.account_id, row.account_seq))
     return [off for leg in legs if (off := _offset(store, leg)) is not None]
 
 
