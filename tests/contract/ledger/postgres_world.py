@@ -23,6 +23,7 @@ from tests.contract.ledger.world import (
     BROKER_ACCOUNTS,
     STOP_LOSS_TICKS,
     STRATEGIES,
+    TABLES,
     TAKE_PROFIT_TICKS,
     Row,
     World,
@@ -36,12 +37,12 @@ class PostgresWorld(World):
     def __init__(self, owner: asyncpg.Connection[Any], engine: AsyncEngine) -> None:
         super().__init__()
         self.db = owner
+        self._engine = engine
         self.clock = StandingClock()
         self.ledger = PostgresLedger(engine, self.clock)
 
     async def people(self) -> None:
-        """What api owns."""
-        await stop_clock(self.db)
+        """What api owns; the database's clock stands where this world's does."""
         await self.advance(0)
         self.user = UserId(
             await self.db.fetchval(
@@ -91,6 +92,13 @@ class PostgresWorld(World):
             self.user,
         )
         return StrategyId(strategy)
+
+    async def begin_anew(self) -> None:
+        """An empty database, numbered from 1 again."""
+        await self.db.execute(f"TRUNCATE users, {', '.join(TABLES)} RESTART IDENTITY CASCADE")
+        self.clock = StandingClock()
+        self.ledger = PostgresLedger(self._engine, self.clock)
+        await self.people()
 
     async def accept(self, signal: Signal, strategy: int = 0) -> int:
         return int(
@@ -147,6 +155,7 @@ async def postgres_world(server: PostgresServer, template: str) -> AsyncIterator
     owner = await asyncpg.connect(urls.owner.replace("+asyncpg", ""))
     engine = make_engine(urls.execution, "test")
     try:
+        await stop_clock(owner)
         world = PostgresWorld(owner, engine)
         await world.people()
         yield world

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from shared.contracts.envelope import Envelope
 from shared.domain.alert_signal import Signal
 from shared.domain.ids import StrategyId
 from shared.ports.ledger import Command
@@ -38,7 +39,6 @@ class TwinWorld(World):
             "risk_state": self.store.risk,
             "account_balances": self.store.balances,
             "leases": self.store.leases,
-            "outbox": self.store.outbox,
         }
         self.user = self.store.add_user()
         self.connection = self.store.add_connection(self.user)
@@ -74,7 +74,14 @@ class TwinWorld(World):
     async def table(self, name: str) -> list[Row]:
         if name == "intents":
             return [_intent(row) for row in self.store.intents.rows()]
+        if name == "outbox":
+            return [_event(event) for event in self.store.outbox.rows()]
         return [plain(row) for row in self._tables[name].rows()]
+
+
+def _event(event: Envelope) -> Row:
+    row: Row = plain(event)
+    return {"event_id": row.pop("id"), **row}
 
 
 _RENAMED = {"qty_contracts": "qty", "parent": "parent_id", "after": "after_id"}

@@ -1,0 +1,216 @@
+"""One random history, lived by both ledgers at once; every answer and every row is compared.
+
+A step is a name and a number; what it does is drawn from that number and from what the twin holds,
+so a history repeats exactly and shrinks well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any, Final
+
+from shared.domain.claim import judge
+from shared.domain.ids import AccountId
+from shared.domain.order import IntentState
+from shared.domain.plan import decide
+from shared.ports.broker import Accepted, NotSent, Outcome, Refused, Unknown
+from shared.ports.ledger import Lease, LegOffset, Naked
+from tests.contract.ledger import rumours
+from tests.contract.ledger.plain import plain
+from tests.contract.ledger.twin_world import TwinWorld
+from tests.contract.ledger.world import MAX_AGE_S, QUOTE, TABLES, World
+from tests.simulation.rows import IntentRow
+
+_HOLDERS: Final = ("a", "b")
+_PAUSES_S: Final = (0.1, 0.6, 1.5, 4, 6, 16, 31)
+
+
+class History:
+    def __init__(self, twin: TwinWorld, real: World) -> None:
+        self.twin = twin
+        self.real = real
+        self.broker = rumours.Broker(twin)
+        self.held: dict[str, list[Lease]] = {}
+        self.steps: list[str] = []
+
+    async def live(self, steps: list[tuple[str, int]]) -> None:
+        for holder in _HOLDERS:
+            self.held[holder] = await self.both(lambda w, h=holder: w.ledger.renew_leases(h))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        for name, number in steps:
+            self.steps.append(f"{name} {number}")
+            await getattr(self, f"do_{name}")(Random(number))  # noqa: S311 - no secret
+        for table in TABLES:
+            await self._same_rows(table)
+        await self._no_gaps()
+
+    async def both(self, call: Callable[[World], Awaitable[Any]], *, ordered: bool = True) -> Any:
+        """The twin's answer, once PostgreSQL has given the same. None when both refused."""
+        said, failed = await _try(call, self.twin)
+        real, real_failed = await _try(call, self.real)
+        assert (failed is None) == (real_failed is None), (failed, real_failed, self.steps)
+        expected, found = plain(real), plain(said)
+        if not ordered:
+            expected, found = sorted(expected, key=str), sorted(found, key=str)
+        assert found == expected, self.steps
+        return said
+
+    async def _same_rows(self, table: str) -> None:
+        found = await self.twin.table(table)
+        names = set(found[0]) if found else set()
+        real = [{name: row[name] for name in names} for row in await self.real.table(table)]
+        only_twin = [row for row in found if row not in real]
+        only_real = [row for row in real if row not in found]
+        assert (only_twin, only_real) == ([], []), (table, self.steps)
+        assert len(found) == len(real), (table, self.steps)
+
+    async def _no_gaps(self) -> None:
+        for account in self.twin.accounts:
+            rows = await self.twin.rows("outbox", account_id=account)
+            assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1)), self.steps
+
+    # --- drawing from what there is ---
+    def _account(self, rng: Random) -> AccountId:
+        return rng.choice(self.twin.accounts)
+
+    def _intent(self, rng: Random, *states: IntentState) -> IntentRow | None:
+        """An order of that state; now and then one of any state."""
+        orders = [row for row in self.twin.store.intents.rows() if not row.is_leg]
+        wanted = [row for row in orders if row.state in states]
+        rows = orders if rng.random() < 0.05 else wanted
+        return rng.choice(rows) if rows else None
+
+    # --- signals ---
+    async def do_signal(self, rng: Random) -> None:
+        signal, strategy = rumours.signal(rng), rng.choice((0, 0, 0, 1))
+        await self.both(lambda w: w.accept(signal, strategy))
+        if rng.random() < 0.8:
+            await self._fan_out(strategy)
+
+    async def do_fan_out(self, rng: Random) -> None:
+        await self.both(lambda w: w.ledger.undecided(), ordered=False)
+        await self._fan_out(rng.choice((0, 1)))
+
+    async def _fan_out(self, strategy: int) -> None:
+        await self.both(lambda w: w.ledger.fan_out(w.strategies[strategy], decide, MAX_AGE_S))
+
+    # --- orders ---
+    async def do_claim(self, rng: Random) -> None:
+        held = self.held[rng.choice(("a", "a", "a", "b"))]
+        quote = rng.choice((QUOTE, QUOTE, None))
+        now = self.twin.clock.now()
+        await self.both(lambda w: w.ledger.claim(held, lambda c: judge(c, now, quote)))
+
+    async def do_answer(self, rng: Random) -> None:
+        row = self._intent(rng, IntentState.SENDING)
+        if row is not None:
+            outcome = self._outcome(rng, row)
+            await self.both(lambda w: w.ledger.record(row.id, outcome))
+
+    def _outcome(self, rng: Random, row: IntentRow) -> Outcome:
+        match rng.randrange(8):
+            case 0:
+                return Unknown("timeout")
+            case 1:
+                return NotSent("connect", rng.choice((0.0, 2.0)))
+            case 2:
+                return Refused("broker.refused.margin", "margin")
+            case _:
+                return self._accepted(rng, row)
+
+    def _accepted(self, rng: Random, row: IntentRow) -> Accepted:
+        legs = [self.broker.order_of(leg) for leg in self.twin.store.intents.legs(row.id)]
+        known = tuple(legs) if rng.random() < 0.7 else tuple(legs[:1])
+        return Accepted(self.broker.order_of(row), known)
+
+    async def do_resolve(self, rng: Random) -> None:
+        held = self.held[rng.choice(_HOLDERS)]
+        await self.both(lambda w: w.ledger.unresolved(held))
+        row = self._intent(rng, IntentState.UNKNOWN)
+        if row is None:
+            return
+        if rng.random() < 0.5:
+            order = self.broker.order_of(row)
+            await self.both(lambda w: w.ledger.found(row.id, order))
+        else:
+            await self.both(lambda w: w.ledger.abandon(row.id))
+
+    # --- facts ---
+    async def do_facts(self, rng: Random) -> None:
+        told = self.broker.facts(rng)
+        await self.both(lambda w: w.ledger.apply(w.connection, told))
+
+    async def do_fills(self, rng: Random) -> None:
+        told = self.broker.fills_of_working(rng)
+        await self.both(lambda w: w.ledger.apply(w.connection, told))
+
+    async def do_full_read(self, rng: Random) -> None:
+        told = self.broker.everything(rng)
+        await self.both(lambda w: w.ledger.apply(w.connection, told))
+
+    async def do_drift(self, rng: Random) -> None:
+        told = self.broker.positions(rng)
+        await self.both(lambda w: w.ledger.drifted(w.connection, told))
+        account, code = self._account(rng), rng.choice(("drift.position", None))
+        await self.both(lambda w: w.ledger.quarantine(account, code))
+
+    # --- protection ---
+    async def do_protect(self, rng: Random) -> None:
+        held = self.held[rng.choice(_HOLDERS)]
+        off: list[LegOffset] = await self.both(lambda w: w.ledger.legs_off(held))
+        if off:
+            leg = rng.choice(off)
+            await self.both(lambda w: w.ledger.move_leg(leg))
+        naked: list[Naked] = await self.both(lambda w: w.ledger.naked(held, 3), ordered=False)
+        if naked:
+            found = rng.choice(naked)
+            await self.both(lambda w: w.ledger.guard_exit(found))
+
+    # --- wishes ---
+    async def do_command(self, rng: Random) -> None:
+        detail = rng.choice(({}, {"account_id": self._account(rng)}, {"strategy_id": 1}))
+        command = await self.both(lambda w: w.ask("close", detail))
+        await self.both(lambda w: w.ledger.commands())
+        for _ in range(rng.choice((1, 1, 2))):
+            await self.both(lambda w: w.ledger.close_all(command))
+        await self.both(lambda w: w.ledger.answer(command, "refused", "command.unknown", "?"))
+
+    # --- processes and time ---
+    async def do_lease(self, rng: Random) -> None:
+        holder = rng.choice(_HOLDERS)
+        if rng.random() < 0.3:
+            await self.both(lambda w: w.ledger.release_leases(holder))
+        holder = rng.choice(_HOLDERS)
+        before = self.held[holder]
+        self.held[holder] = await self.both(lambda w: w.ledger.renew_leases(holder))
+        for lease in self.held[holder]:
+            if lease not in before:
+                await self.both(lambda w, mine=lease: w.ledger.take_over(mine))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+
+    async def do_login(self, rng: Random) -> None:
+        state = rng.choice(("streaming", "offline"))
+        await self.both(_without_device)
+        login = await self.twin.ledger.login(self.twin.connection)
+        await self.both(lambda w: w.ledger.save_state(login, state, None))
+        await self.both(lambda w: w.ledger.wanted(w.connection))
+        if rng.random() < 0.2:
+            enabled = rng.random() < 0.7
+            await self.both(lambda w: w.switch_login(enabled=enabled))
+
+    async def do_pause(self, rng: Random) -> None:
+        seconds = rng.choice(_PAUSES_S)
+        await self.both(lambda w: w.advance(seconds))
+
+
+async def _without_device(world: World) -> list[Any]:
+    row = await world.ledger.login(world.connection)
+    return [row.environment, row.login_name, row.token_sealed]
+
+
+async def _try(
+    call: Callable[[World], Awaitable[Any]], world: World
+) -> tuple[Any, Exception | None]:
+    try:
+        return await call(world), None
+    except Exception as error:  # noqa: BLE001 - whatever one refuses, the other must refuse
+        return None, error
