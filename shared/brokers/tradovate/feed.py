@@ -145,17 +145,17 @@ class UserFeed:
         except BrokerUnavailable:
             self._by_accounts = not self._by_accounts
             raise
-        if parts.accounts is not None:
-            check_accounts(parts.accounts, self._store.held)
+        check_accounts(parts.accounts, self._store.held)
         await complete(self._reader, self._store)
 
     async def _sync_body(self, token: Token) -> dict[str, object]:
         if not self._by_accounts:
             return {"splitResponses": True, "users": [token.user_id]}
         rows = await self._reader.rows("account/list")
-        accounts = [row["id"] for row in rows if isinstance(row, dict) and "id" in row]
+        accounts = ids_of(rows)
+        check_accounts(accounts, self._store.held)  # a sync of no accounts is told nothing
         kinds = [*_SNAPSHOT.values(), "account"]
-        return {"splitResponses": True, "accounts": accounts, "entityTypes": kinds}
+        return {"splitResponses": True, "accounts": sorted(accounts), "entityTypes": kinds}
 
     # --- events -------------------------------------------------------------------------------
     def _on_event(self, name: str, body: object) -> None:
@@ -210,13 +210,13 @@ class _Parts:
         self._store = store
         self._came = asyncio.Event()
         self._failure = ""
-        self.accounts: frozenset[int] | None = None  # None: no part spoke of accounts
+        self.accounts: frozenset[int] = frozenset()  # a snapshot leaves out what is empty
 
     def take(self, reply: Reply) -> None:
         match reply:
             case Answered(200, dict() as body) if not body.get("errorText"):
                 if isinstance(named := body.get("accounts"), list):
-                    self.accounts = (self.accounts or frozenset()) | ids_of(named)
+                    self.accounts |= ids_of(named)
                 for name, kind in _SNAPSHOT.items():
                     self._store.load(kind, body.get(name, []))
             case Answered(status, body):

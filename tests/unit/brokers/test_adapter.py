@@ -287,7 +287,8 @@ async def test_a_refused_sync_is_asked_in_the_other_form(venue: Venue) -> None:
         if "users" in body:
             await line.answer(request_id, "entityTypes needed", 400)
         else:
-            await line.answer(request_id, full_snapshot())
+            shown = {"accounts": [{"id": rows.ACCOUNT}]}
+            await line.answer(request_id, full_snapshot() | shown)
 
     venue.on_socket["user/syncrequest"] = only_by_account
     venue.http["account/list"] = [{"id": rows.ACCOUNT, "name": "DEMO1"}]

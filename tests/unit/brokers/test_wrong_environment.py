@@ -18,9 +18,10 @@ OTHER = {"id": rows.ACCOUNT + 1, "name": "DEMO2"}
 
 
 async def test_no_accounts_is_no_answer() -> None:
-    venue = Venue(http={"account/list": []})
+    venue = Venue()
     async with running(venue), held(venue) as (broker, facts):
         await facts.synced()
+        venue.http["account/list"] = []
         for ask in (broker.snapshot, broker.accounts):
             with pytest.raises(BrokerUnavailable) as caught:
                 await ask()
@@ -28,13 +29,21 @@ async def test_no_accounts_is_no_answer() -> None:
 
 
 async def test_an_account_that_holds_something_must_be_there() -> None:
-    venue = Venue(snapshot=[HELD], http={"account/list": [OTHER]})
+    venue = Venue(snapshot=[HELD])
     async with running(venue), held(venue) as (broker, facts):
         await facts.synced()
+        venue.http["account/list"] = [OTHER]
         for ask in (broker.snapshot, broker.accounts):
             with pytest.raises(BrokerUnavailable) as caught:
                 await ask()
             assert caught.value.code == "broker.account_missing"
+
+
+async def test_a_snapshot_that_leaves_out_the_accounts_is_not_in_sync() -> None:
+    venue = Venue(accounts=[])
+    async with running(venue), held(venue) as (broker, _):
+        await becomes(broker, "broker.no_accounts")
+        assert not broker.ready
 
 
 async def becomes(broker: TradovateBroker, code: str | None) -> LoginHealth:

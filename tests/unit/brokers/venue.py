@@ -72,6 +72,7 @@ class Venue:
     http: dict[str, object] = field(default_factory=dict)  # path -> body | (status, body) | error
     on_socket: dict[str, Answer] = field(default_factory=dict)
     snapshot: list[dict[str, Any]] = field(default_factory=lambda: [dict(NOTHING)])
+    accounts: list[Any] = field(default_factory=lambda: [{"id": rows.ACCOUNT}])
     refused_tokens: set[str] = field(default_factory=set)
     silent: bool = False
 
@@ -136,8 +137,14 @@ class Venue:
         if endpoint in self.on_socket:
             await self.on_socket[endpoint](line, int(request_id), value)
         elif endpoint == "user/syncrequest":
-            for part in self.snapshot:
+            for part in self._parts():
                 await line.answer(int(request_id), part)
+
+    def _parts(self) -> list[dict[str, Any]]:
+        """The snapshot; one that does not speak of accounts shows the usual one."""
+        if not self.accounts or any("accounts" in part for part in self.snapshot):
+            return self.snapshot
+        return [{"accounts": self.accounts}, *self.snapshot]
 
 
 def token_answer(life_s: float = 4_800, access: str = "access-1") -> dict[str, object]:
