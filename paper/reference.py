@@ -128,6 +128,12 @@ class Reference:
         known = PRODUCTS.get(root.upper())
         return row if row is not None or known is None else self._new_product(known)
 
+    def open(self, root: str) -> None:
+        """See that a root has its row and what depends on it, also from an older journal."""
+        row = self.product(root)
+        if row is not None and self._store.get(rows.ProductMargin, row.id) is None:
+            self._add_dependents(row, PRODUCTS[root])
+
     def _read(self, contract: rows.Contract) -> Instrument:
         maturity = self._store.must(rows.ContractMaturity, contract.contract_maturity_id)
         root = self._store.must(rows.Product, maturity.product_id).name

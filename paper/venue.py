@@ -76,7 +76,7 @@ class Venue:
             kind = rows.OrderStrategyType(id=BRACKET_TYPE, name="Bracket", enabled=True)
             self.store.put(kind)
         for root in PRODUCTS:
-            self.reference.product(root)
+            self.reference.open(root)
         for number, login in enumerate(self.settings.logins()):
             self._open_login(login, login.prefix or _prefix(number))
         for account in self.store.all(rows.Account):
