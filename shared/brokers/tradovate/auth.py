@@ -5,6 +5,7 @@
     85 % of its life -> renewal         one at a time; a failure leaves the held token alone
       quota spent    -> login anew      nine minutes before its end, at once with risk open
     refused (401)    -> renewal, else login
+    no password      -> renewal only    the token came by consent (`oauth`)
     captcha, 423                        CredentialsExpired for an hour
     wrong password                      CredentialsExpired for good: a person is needed
 
@@ -66,13 +67,16 @@ class Auth:
         store: TokenStore,
         door: Door,
         *,
-        at_risk: Callable[[], bool] = lambda: True,
+        at_risk: Callable[[], bool] | None = None,
         board: HealthBoard | None = None,
     ) -> None:
         self._board = HealthBoard(clock) if board is None else board
         self._login = login
         self._door = door
-        self._at_risk = at_risk
+        # Without a password there is no login anew: such a token goes first, as if at risk.
+        self._at_risk: Callable[[], bool] = _always
+        if at_risk is not None and login.password.get_secret_value():
+            self._at_risk = at_risk
         self._rest = rest
         self._clock = clock
         self._store = store
@@ -205,6 +209,9 @@ class Auth:
     async def _sign_in(self) -> Token:
         if self._stopped is not None:
             raise CredentialsExpired(*self._stopped)
+        if not self._login.password.get_secret_value():
+            # A consent's token lives by renewal alone; this one was not renewed in time.
+            raise CredentialsExpired("broker.consent_needed", "Consent at the broker again.")
         refusal = self._door.refusal
         if refusal is not None:
             raise CredentialsExpired(refusal, "The broker refused these secrets before.")
@@ -282,6 +289,10 @@ class Auth:
 
     def _left_s(self, token: Token) -> float:
         return (token.expires_at - self._clock.now()) / timedelta(seconds=1)
+
+
+def _always() -> bool:
+    return True
 
 
 def _is_refusal(reply: Answered) -> bool:

@@ -63,6 +63,11 @@ class Rest:
         )
         return await self._send(request, timeout_s)
 
+    async def form(self, url: str, fields: Mapping[str, str]) -> Reply:
+        """A form to a whole URL: the token endpoint stands outside the base as well."""
+        request = self._client.build_request("POST", url, data=dict(fields))
+        return await self._send(request, limits.READ_TIMEOUT_S)
+
     async def aclose(self) -> None:
         pool, self._pool = self._pool, None
         if pool is not None:

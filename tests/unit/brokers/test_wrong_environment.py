@@ -39,13 +39,6 @@ async def test_an_account_that_holds_something_must_be_there() -> None:
             assert caught.value.code == "broker.account_missing"
 
 
-async def test_a_snapshot_that_leaves_out_the_accounts_is_not_in_sync() -> None:
-    venue = Venue(accounts=[])
-    async with running(venue), held(venue) as (broker, _):
-        await becomes(broker, "broker.no_accounts")
-        assert not broker.ready
-
-
 async def becomes(broker: TradovateBroker, code: str | None) -> LoginHealth:
     async with asyncio.timeout(5):
         async for health in broker.healths():
