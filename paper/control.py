@@ -17,6 +17,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
+
 from paper import rows
 from paper.book_values import Touch, WrongSide
 from paper.calls import Answer, Refusal, delivered
@@ -27,6 +29,7 @@ from paper.feed import STEPS_MAX, Feed
 from paper.market import family_of
 from paper.mishaps import MISHAPS
 from paper.params import read_body, read_query
+from paper.policy import Policy
 from paper.replay import Point
 from paper.rest import Receive, Scope, Send, read_all, respond
 from paper.store import RowT
@@ -160,7 +163,10 @@ class Control:
 
     def _policy(self, body: Body) -> object:
         """Change what is named; answers with everything that rules."""
-        self._venue.risk.policy = replace(self._venue.risk.policy, **body)
+        rules = asdict(self._venue.risk.policy)
+        if not body.keys() <= rules.keys():
+            raise ValueError(f"no switch has the name {', '.join(body.keys() - rules.keys())}")
+        self._venue.risk.policy = msgspec.convert(rules | body, Policy)
         return asdict(self._venue.risk.policy)
 
     def _clock(self, body: Body) -> object:

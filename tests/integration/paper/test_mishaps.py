@@ -70,6 +70,9 @@ async def test_the_policy_is_changed_and_shown(it: VenueProcess) -> None:
         assert (await it.control("policy", order_qty_max=2))["order_qty_max"] == 2
         refused = await socket.do("order/placeorder", order(account, "Buy", orderQty=3))
         assert refused["failureReason"] == "MaxOrderQtyLimitReached"
+        for wrong in ({"order_qty_max": "two"}, {"no_such": 1}):
+            answer = await it.control_http.post("/policy", json=wrong)
+            assert answer.status_code == 400
         await it.control("policy", order_qty_max=None)
         await it.control("policy", position_max=1)
         taken = await socket.do("order/placeorder", order(account, "Buy", orderQty=50))
