@@ -43,7 +43,11 @@ class LegRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlaceRequest:
-    """One order, with at most two legs that become an OCO pair once it fills."""
+    """One order, with at most two legs that become an OCO pair once it fills.
+
+    Or, with `other` instead of legs, the first of a pair that works at once: each ends the other,
+    both have this quantity. Its id is the one leg id of the outcome.
+    """
 
     account: int  # the broker's account id
     account_name: str
@@ -57,6 +61,7 @@ class PlaceRequest:
     stop_price: Decimal | None = None
     legs: tuple[LegRequest, ...] = ()
     priority: Priority = Priority.ENTRY
+    other: LegRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,9 +165,12 @@ class TradovateBroker:
     async def place(self, request: PlaceRequest) -> Outcome:
         if len(request.legs) > _LEGS_MAX:
             raise ValueError("an order leaves with two legs at most")
+        if request.other is not None and request.legs:
+            raise ValueError("an order has legs or another beside it, not both")
         endpoint, body = mapping.place_body(request)
         reply = await self._command(endpoint, body, request.client_id, request.priority)
-        outcome = decide(Kind.PLACE, reply, legs=len(request.legs))
+        beside = len(request.legs) if request.other is None else 1
+        outcome = decide(Kind.PLACE, reply, legs=beside)
         return self._paced(outcome, request.priority)
 
     async def modify(self, request: ModifyRequest) -> Outcome:

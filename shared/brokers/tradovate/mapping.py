@@ -28,7 +28,7 @@ _IN_EFFECT: Final = frozenset({"AtExecution", "OnHold", "ExecutionSuspended"})
 
 # --- requests ---------------------------------------------------------------------------------
 def place_body(request: PlaceRequest) -> tuple[str, dict[str, object]]:
-    """Endpoint and body of an order; with legs they leave in the same call as OSO brackets.
+    """Endpoint and body of an order, which takes its legs (OSO) or its other (OCO) along.
 
     The client id goes where each of its echoes comes from: `clOrdId` (Command), `text`
     (OrderVersion) and `customTag50` (Command).
@@ -46,6 +46,9 @@ def place_body(request: PlaceRequest) -> tuple[str, dict[str, object]]:
         "customTag50": request.client_id,
         "isAutomated": True,
     } | _prices(request.price, request.stop_price)
+    if request.other is not None:
+        body["other"] = _leg(request.other)
+        return "order/placeoco", body
     if not request.legs:
         return "order/placeorder", body
     for number, leg in enumerate(request.legs, start=1):

@@ -195,7 +195,8 @@ def _failed(kind: Kind, reason: str, words: str) -> Outcome:
 def _leg_ids(body: Mapping[str, object], legs: int) -> tuple[int, ...]:
     """Ids of the legs in the order sent; cut at the first missing one, so that none is mixed up."""
     ids: list[int] = []
-    for name in ("oso1Id", "oso2Id")[:legs]:
+    names = ("ocoId",) if "ocoId" in body else ("oso1Id", "oso2Id")
+    for name in names[:legs]:
         leg_id = _id(body, name)
         if leg_id is None:
             break
