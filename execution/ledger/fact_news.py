@@ -47,7 +47,22 @@ async def news(
         row.broker_fill_id: row
         for row in await connection.execute(_FILLS, {"accounts": accounts, "ids": fill_ids})
     }
-    return [fact for fact in facts if not _is_known(fact, ours, orders, fills)]
+    new = {_about(fact) for fact in facts if not _is_known(fact, ours, orders, fills)}
+    return [fact for fact in facts if _about(fact) in new]
+
+
+def _about(fact: Fact) -> tuple[object, ...]:
+    """What a fact is about.
+
+    Beside something new even the known is news: the last word of a batch counts, old or not.
+    """
+    match fact:
+        case OrderFact():
+            return "order", fact.account, fact.order_id
+        case FillFact() | FeeFact():
+            return "fill", fact.fill_id
+        case _:
+            return (fact,)
 
 
 def _is_known(

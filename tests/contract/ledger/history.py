@@ -15,7 +15,7 @@ from shared.domain.ids import AccountId
 from shared.domain.order import IntentState
 from shared.domain.plan import decide
 from shared.ports.broker import Accepted, NotSent, Outcome, Refused, Unknown
-from shared.ports.ledger import Lease, LegOffset, Naked
+from shared.ports.ledger import Claims, Lease, LegOffset, Naked
 from tests.contract.ledger import rumours
 from tests.contract.ledger.plain import plain
 from tests.contract.ledger.twin_world import TwinWorld
@@ -23,7 +23,7 @@ from tests.contract.ledger.world import MAX_AGE_S, QUOTE, TABLES, World
 from tests.simulation.rows import IntentRow
 
 _HOLDERS: Final = ("a", "b")
-_PAUSES_S: Final = (0.1, 0.6, 1.5, 4, 6, 16, 31)
+_PAUSES_S: Final = (0.1, 0.1, 0.6, 0.6, 1.5, 1.5, 4, 6, 16, 31)
 
 
 class History:
@@ -95,17 +95,32 @@ class History:
         await self.both(lambda w: w.ledger.fan_out(w.strategies[strategy], decide, MAX_AGE_S))
 
     # --- orders ---
+    async def do_send(self, rng: Random) -> None:
+        """A round as it should be: renew, claim, and the broker mostly takes what it is given."""
+        self.held["a"] = await self.both(lambda w: w.ledger.renew_leases("a"))
+        for row in await self._claim(rng, self.held["a"]):
+            odd = rng.random() < 0.25
+            await self._record(row, self._outcome(rng, row) if odd else self._accepted(rng, row))
+
     async def do_claim(self, rng: Random) -> None:
-        held = self.held[rng.choice(("a", "a", "a", "b"))]
-        quote = rng.choice((QUOTE, QUOTE, None))
+        await self._claim(rng, self.held[rng.choice(("a", "a", "a", "b"))])
+
+    async def _claim(self, rng: Random, held: list[Lease]) -> list[IntentRow]:
+        quote = rng.choice((QUOTE, QUOTE, QUOTE, None))
         now = self.twin.clock.now()
-        await self.both(lambda w: w.ledger.claim(held, lambda c: judge(c, now, quote)))
+        claims: Claims | None = await self.both(
+            lambda w: w.ledger.claim(held, lambda c: judge(c, now, quote))
+        )
+        claimed = () if claims is None else claims.claimed
+        return [self.twin.store.intents.one(each.intent.id) for each in claimed]
+
+    async def _record(self, row: IntentRow, outcome: Outcome) -> None:
+        await self.both(lambda w: w.ledger.record(row.id, outcome))
 
     async def do_answer(self, rng: Random) -> None:
         row = self._intent(rng, IntentState.SENDING)
         if row is not None:
-            outcome = self._outcome(rng, row)
-            await self.both(lambda w: w.ledger.record(row.id, outcome))
+            await self._record(row, self._outcome(rng, row))
 
     def _outcome(self, rng: Random, row: IntentRow) -> Outcome:
         match rng.randrange(8):
@@ -141,7 +156,7 @@ class History:
         await self.both(lambda w: w.ledger.apply(w.connection, told))
 
     async def do_fills(self, rng: Random) -> None:
-        told = self.broker.fills_of_working(rng)
+        told = self.broker.expected(rng)
         await self.both(lambda w: w.ledger.apply(w.connection, told))
 
     async def do_full_read(self, rng: Random) -> None:
@@ -151,7 +166,8 @@ class History:
     async def do_drift(self, rng: Random) -> None:
         told = self.broker.positions(rng)
         await self.both(lambda w: w.ledger.drifted(w.connection, told))
-        account, code = self._account(rng), rng.choice(("drift.position", None))
+        drifted = rng.random() < 0.25
+        account, code = self._account(rng), "drift.position" if drifted else None
         await self.both(lambda w: w.ledger.quarantine(account, code))
 
     # --- protection ---
@@ -193,8 +209,8 @@ class History:
         login = await self.twin.ledger.login(self.twin.connection)
         await self.both(lambda w: w.ledger.save_state(login, state, None))
         await self.both(lambda w: w.ledger.wanted(w.connection))
-        if rng.random() < 0.2:
-            enabled = rng.random() < 0.7
+        if rng.random() < 0.1:
+            enabled = rng.random() < 0.8
             await self.both(lambda w: w.switch_login(enabled=enabled))
 
     async def do_pause(self, rng: Random) -> None:

@@ -72,11 +72,21 @@ class Broker:
         self._told += out
         return out
 
-    def fills_of_working(self, rng: Random) -> list[Fact]:
-        """What usually happens: an order at the broker is shown and fills."""
+    def expected(self, rng: Random) -> list[Fact]:
+        """What usually happens: an order at the broker fills, or the legs there are cancelled."""
         rows = [row for row in self._sent() if row.ended_at is None]
-        if not rows:
-            return []
+        orders = [row for row in rows if not row.is_leg]
+        if not orders:
+            return self._cancels(rng, rows)
+        return self._fills(rng, orders)
+
+    def _cancels(self, rng: Random, rows: list[IntentRow]) -> list[Fact]:
+        canceled = BrokerStatus.CANCELED
+        out: list[Fact] = [replace(self._order(rng, row), status=canceled) for row in rows]
+        self._told += out
+        return out
+
+    def _fills(self, rng: Random, rows: list[IntentRow]) -> list[Fact]:
         row = rng.choice(rows)
         left = max(1, row.intent.qty_contracts - row.filled_qty)
         shown = replace(self._order(rng, row), status=BrokerStatus.FILLED)

@@ -9,8 +9,10 @@ from shared.domain.order import Action, BrokerStatus, Role
 from shared.domain.plan import decide
 from shared.ports.broker import (
     Accepted,
+    FeeFact,
     FillFact,
     NotSent,
+    OrderFact,
     PositionFact,
     Refused,
     Unknown,
@@ -180,6 +182,21 @@ async def test_a_full_read_of_what_is_known_writes_nothing(world: World) -> None
     busted = replace(fill, active=False)
     await world.tell(*told[:1], busted, *told[2:])
     assert await world.position(strategy=-1) == 9
+
+
+async def test_the_last_word_of_a_batch_stands_though_it_was_known(world: World) -> None:
+    known = [fact for _ in range(10) for fact in world.foreign_fill(Action.BUY)]
+    first, fill = known[:2]
+    assert isinstance(first, OrderFact)
+    assert isinstance(fill, FillFact)
+    working = replace(first, status=BrokerStatus.WORKING, price=Decimal(20000))
+    low, high = FeeFact(fill.fill_id, Decimal("1.25")), FeeFact(fill.fill_id, Decimal("2.50"))
+    await world.tell(working, low, *known[1:])
+    await world.tell(replace(working, price=Decimal(20001)), high, *known[1:], working, low)
+    (order,) = await world.rows("orders", broker_order_id=first.order_id)
+    assert Decimal(order["price"]) == Decimal(20000)
+    (recorded,) = await world.rows("fills", broker_fill_id=fill.fill_id)
+    assert Decimal(recorded["fee_usd"]) == Decimal("1.25")
 
 
 async def test_no_fill_is_inferred_from_a_status(world: World) -> None:
