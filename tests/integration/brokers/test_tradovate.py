@@ -279,7 +279,9 @@ async def test_shuffled_and_doubled_events_tell_the_same(
     finally:
         await venue.control("fault", name="shuffle_events", count=0)
         await venue.control("fault", name="duplicate_events", count=0)
-    assert newest(login.seen) == newest((await login.broker.snapshot()).facts)
+    snapshot = await login.broker.snapshot()
+    # The last events, the balance's among them, may still be on their way to the reader.
+    await login.until(lambda seen: newest(seen) == newest(snapshot.facts))
 
 
 async def test_what_happened_while_the_socket_was_down_is_told_before_synced(
