@@ -22,7 +22,8 @@ venue-clients: ## Run clients written by others against the paper venue (needs t
 
 venue-faults: ## Every ordered pair of faults over a bracket's life, in virtual time
 	TM_FULL=1 $(VENV)/bin/python -m pytest -q -n auto --show-capture=no \
-		tests/simulation/test_faults_singly.py tests/simulation/test_faults_in_pairs.py
+		tests/simulation/test_faults_singly.py tests/simulation/test_faults_in_pairs.py \
+		tests/simulation/test_faults_executor.py
 
 lint: ## Static checks only: lint, import contracts, types
 	$(VENV)/bin/ruff check .

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from paper.faults import Fault
+from paper.rows import Fill
 from tests.simulation import wire
-from tests.simulation.life import CONTRACT, PRICE, Driver, Moment, Strike
+from tests.simulation.life import CONTRACT, PRICE, Moment, Stage, Strike
 from tests.simulation.venue_in_process import USER
 from tests.simulation.wire import Blow, Way
 
@@ -18,6 +19,7 @@ OUTAGE_S: Final = 5.0
 _ANY: Final = frozenset(Moment)
 _HELD: Final = frozenset({Moment.WORKING, Moment.EXIT})  # there is a fill, and a position
 _ACCOUNT: Final = "<account>"
+_OF_A_FILL: Final = frozenset({"bust_fill", "correct_fill"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +35,33 @@ class Named:
 
 
 def _switch(name: str, **options: object) -> Strike:
-    """A switch of the venue's control; one that needs a fill says no when there is none."""
+    """A switch of the venue's control; without a fill there is none to be taken back."""
 
-    async def strike(driver: Driver) -> None:
+    async def strike(stage: Stage) -> None:
         body: dict[str, Any] = {
-            key: driver.account.name if value == _ACCOUNT else value
+            key: stage.account.name if value == _ACCOUNT else value
             for key, value in options.items()
         }
-        await driver.world.control("fault", name=name, **body)
+        if name not in _OF_A_FILL or _has_fill(stage):
+            await stage.world.control("fault", name=name, **body)
 
     return strike
 
 
+def _has_fill(stage: Stage) -> bool:
+    fills = stage.world.venue.store.of_account(Fill, stage.account.account)
+    return any(fill.active for fill in fills)
+
+
 def _blow(strike: wire.Strike, way: Way, marker: str) -> Strike:
-    async def blow(driver: Driver) -> None:
-        driver.world.link.arm(Blow(strike, way, marker))
+    async def blow(stage: Stage) -> None:
+        stage.world.link.arm(Blow(strike, way, marker))
 
     return blow
 
 
-async def _outage(driver: Driver) -> None:
-    link = driver.world.link
+async def _outage(stage: Stage) -> None:
+    link = stage.world.link
     link.is_down = True
     link.cut()
 

@@ -69,8 +69,8 @@ class World:
         await self.control("price", root=root, price=str(price))
 
     @asynccontextmanager
-    async def broker(self, seed: int) -> AsyncIterator[TradovateBroker]:
-        """A real adapter, run until the block ends."""
+    async def broker(self, seed: int, *, run: bool = True) -> AsyncIterator[TradovateBroker]:
+        """A real adapter, run until the block ends, or left to whoever runs it."""
         wire = Wire(self.link, self.app)
         login = Login(USER, SecretStr(PASSWORD), "trade-manager", "1.0", "device-1")
         broker = TradovateBroker(
@@ -82,13 +82,15 @@ class World:
             transport=LinkTransport(self.link, self.app),
             connect=wire.connect,
         )
-        run = asyncio.create_task(broker.run())
+        task = asyncio.create_task(broker.run()) if run else None
         try:
             yield broker
         finally:
-            run.cancel()
-            with suppress(asyncio.CancelledError):
-                await run
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            await broker.aclose()
             await wire.aclose()
 
 
