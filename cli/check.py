@@ -23,6 +23,7 @@ CLOSED_WITHIN_S: Final = 300.0
 RECORDED_WITHIN_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.1
 _LEGS: Final = {"take_profit": "target", "stop_loss": "stop"}
+_HAS_WORKED: Final = frozenset({"WORKING", "FILLED", "CANCELLED"})
 _DECIDED_BADLY: Final = frozenset(
     {"REJECTED", "CANCELLED", "EXPIRED", "SKIPPED", "STALE", "BLOCKED", "ABANDONED"}
 )
@@ -85,10 +86,10 @@ def _if(holds: Callable[[Json], bool], story: Json) -> Json | None:
 
 
 def _is_bracketed(story: Json) -> bool:
-    states = [(each["role"], each["state"]) for each in story["intents"]]
-    return states.count(("entry", "FILLED")) >= 1 and all(
-        (role, "WORKING") in states or (role, "FILLED") in states for role in _LEGS
-    )
+    """Filled, and both legs have worked at the venue; where prices run fast they may have ended."""
+    states = {each["role"]: each["state"] for each in story["intents"]}
+    legs = [states.get(role) for role in _LEGS]
+    return states.get("entry") == "FILLED" and all(state in _HAS_WORKED for state in legs)
 
 
 def _is_closed(story: Json) -> bool:
