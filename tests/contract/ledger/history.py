@@ -19,7 +19,7 @@ from shared.ports.ledger import Claims, Lease, LegOffset, Naked
 from tests.contract.ledger import rumours
 from tests.contract.ledger.plain import plain
 from tests.contract.ledger.twin_world import TwinWorld
-from tests.contract.ledger.world import MAX_AGE_S, QUOTE, TABLES, World
+from tests.contract.ledger.world import BUY, CLOSE, MAX_AGE_S, QUOTE, TABLES, World
 from tests.simulation.rows import IntentRow
 
 _HOLDERS: Final = ("a", "b")
@@ -172,6 +172,8 @@ class History:
 
     # --- protection ---
     async def do_protect(self, rng: Random) -> None:
+        pause_s = rng.choice((1, 4))
+        await self.both(lambda w: w.advance(pause_s))
         held = self.held[rng.choice(_HOLDERS)]
         off: list[LegOffset] = await self.both(lambda w: w.ledger.legs_off(held))
         if off:
@@ -191,6 +193,27 @@ class History:
             await self.both(lambda w: w.ledger.close_all(command))
         await self.both(lambda w: w.ledger.answer(command, "refused", "command.unknown", "?"))
 
+    # --- what chance alone seldom brings together ---
+    async def do_crash(self, rng: Random) -> None:
+        """A process dies with orders on their way; another takes its logins."""
+        await self._claim(rng, self.held["a"])
+        await self.both(lambda w: w.advance(6))
+        self.held["b"] = await self.both(lambda w: w.ledger.renew_leases("b"))
+        for lease in self.held["b"]:
+            await self._take_over(lease)
+
+    async def _take_over(self, lease: Lease) -> None:
+        await self.both(lambda w: w.ledger.take_over(lease))
+
+    async def do_stuck(self, rng: Random) -> None:
+        """An entry that cannot go, and then "be flat"."""
+        account = self._account(rng)
+        await self.both(lambda w: w.ledger.quarantine(account, "drift.position"))
+        for signal in (BUY, CLOSE):
+            await self.both(lambda w, said=signal: w.accept(said))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        await self._fan_out(0)
+        await self.do_send(rng)
+
     # --- processes and time ---
     async def do_lease(self, rng: Random) -> None:
         holder = rng.choice(_HOLDERS)
@@ -201,7 +224,7 @@ class History:
         self.held[holder] = await self.both(lambda w: w.ledger.renew_leases(holder))
         for lease in self.held[holder]:
             if lease not in before:
-                await self.both(lambda w, mine=lease: w.ledger.take_over(mine))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+                await self._take_over(lease)
 
     async def do_login(self, rng: Random) -> None:
         state = rng.choice(("streaming", "offline"))

@@ -21,7 +21,7 @@ STEPS_MAX = 60 if FULL else 40
 
 # Twice the steps that bring a history forward, so that there is something to disturb.
 _FORWARD = ("signal", "send", "fills", "send", "fills", "answer", "facts")
-_FACTS = ("full_read", "drift", "protect")
+_FACTS = ("full_read", "drift", "protect", "protect", "crash", "stuck")
 _OTHERS = ("claim", "fan_out", "resolve", "command", "lease", "login", "pause")
 _NAMES = (*_FORWARD, *_FORWARD, *_FACTS, *_OTHERS)
 _STEPS = st.lists(
