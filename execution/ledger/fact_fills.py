@@ -14,7 +14,7 @@ from execution.ledger.positions import refold
 from shared.contracts.orders import FillFeeKnown, FillRecorded, FillVoided
 from shared.domain.ids import AccountId, ConnectionId, IntentId, SignalId
 from shared.domain.order import IntentState, states_before
-from shared.domain.symbols import parse_contract
+from shared.domain.symbols import root_of
 from shared.ports.broker import FeeFact, FillFact
 
 _EXTERNAL: Final = 0
@@ -74,7 +74,7 @@ async def apply(journal: Journal, facts: dict[int, list[FillFact]]) -> set[Inten
 async def _one(journal: Journal, account: AccountId, fact: FillFact) -> set[IntentId]:
     key = {"account_id": account, "order_id": fact.order_id}
     intent = (await journal.connection.execute(_INTENT, key)).first()
-    root = parse_contract(fact.contract, fact.trade_date).root
+    root = root_of(fact.contract, fact.trade_date)
     row = _row(journal, account, fact, intent, root)
     if (await journal.connection.execute(_INSERT, row)).first() is None:
         return set() if fact.active else await _void(journal, account, fact)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 from sqlalchemy import text
@@ -9,7 +10,7 @@ from sqlalchemy import text
 from execution.ledger.journal import Journal
 from shared.contracts.positions import PositionChanged
 from shared.domain.ids import AccountId
-from shared.domain.instruments import product_of
+from shared.domain.instruments import PRODUCTS
 from shared.domain.order import Action, Fill
 from shared.domain.position import fold_all
 
@@ -47,6 +48,12 @@ _UPSERT: Final = text("""
 """)
 
 
+def _point_value(root: str) -> Decimal:
+    """Of our own table. A product it does not know is worth nothing until the broker tells."""
+    product = PRODUCTS.get(root)
+    return Decimal(0) if product is None else product.point_value
+
+
 async def refold(
     journal: Journal, account: AccountId, strategy_id: int, contract: str, root: str
 ) -> None:
@@ -70,7 +77,7 @@ async def refold(
         root=root,
         net_qty=position.net_qty,
         avg_price=position.avg_price,
-        point_value_usd=product_of(root).point_value if brokers is None else brokers,
+        point_value_usd=_point_value(root) if brokers is None else brokers,
         version=version,
         as_of=journal.now,
     )

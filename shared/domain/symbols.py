@@ -84,6 +84,15 @@ def parse_contract(name: str, today: date) -> ContractMonth:
     return symbol.contract
 
 
+def root_of(name: str, today: date) -> str:
+    """The root of a contract's name; the name itself when its product is not in our table.
+
+    A person may hold anything in an account we watch, and it has to be recorded all the same.
+    """
+    symbol = _read(name, today)
+    return name if symbol is None or symbol.contract is None else symbol.contract.root
+
+
 def _read(text: str, today: date) -> Symbol | None:
     if len(text) > _SYMBOL_LENGTH_MAX:
         return None

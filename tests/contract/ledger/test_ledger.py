@@ -223,6 +223,13 @@ async def test_somebody_elses_fill_is_external(world: World) -> None:
     assert await world.position() == 0
 
 
+async def test_a_product_nobody_knows_is_recorded_all_the_same(world: World) -> None:
+    shown, fill = world.foreign_fill(Action.BUY, 2)
+    odd = "STRANGE1"
+    await world.tell(replace(shown, contract=odd), replace(fill, contract=odd))
+    assert await world.position(strategy=-1, contract=odd) == 2
+
+
 async def open_one(world: World) -> Claimed:
     await world.signal(BUY)
     (claimed, _) = await world.send()

@@ -9,10 +9,10 @@ from typing import Final
 from shared.contracts.orders import FillFeeKnown, FillRecorded, FillVoided
 from shared.contracts.positions import PositionChanged
 from shared.domain.ids import AccountId, IntentId
-from shared.domain.instruments import product_of
+from shared.domain.instruments import PRODUCTS
 from shared.domain.order import IntentState, may_follow
 from shared.domain.position import fold_all
-from shared.domain.symbols import parse_contract
+from shared.domain.symbols import root_of
 from shared.ports.broker import FeeFact, FillFact
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.rows import FillRow, IntentRow, PositionRow
@@ -45,7 +45,7 @@ def _row(account: AccountId, fact: FillFact, intent: IntentRow | None) -> FillRo
         intent_id=None if intent is None else intent.id,
         strategy_id=_EXTERNAL if intent is None else intent.intent.strategy_id,
         role=None if intent is None else intent.role.value,
-        root=parse_contract(fact.contract, fact.trade_date).root,
+        root=root_of(fact.contract, fact.trade_date),
         contract=fact.contract,
         action=fact.action,
         qty=fact.qty_contracts,
@@ -167,9 +167,14 @@ def _tell_position(journal: Journal, row: PositionRow) -> None:
         root=row.root,
         net_qty=row.net_qty,
         avg_price=row.avg_price,
-        point_value_usd=product_of(row.root).point_value,
+        point_value_usd=_point_value(row.root),
         version=row.version,
         as_of=journal.now,
     )
     owner = f"{row.account_id}:{row.contract}:{row.strategy_id}"
     journal.tell(row.account_id, body, f"{owner}:{row.version}", None, f"position:{owner}")
+
+
+def _point_value(root: str) -> Decimal:
+    product = PRODUCTS.get(root)
+    return Decimal(0) if product is None else product.point_value

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared.domain.errors import AlertRefused, InvalidInput
 from shared.domain.instruments import PRODUCTS
-from shared.domain.symbols import ContractMonth, parse_contract, read_symbol
+from shared.domain.symbols import ContractMonth, parse_contract, read_symbol, root_of
 
 TODAY = date(2026, 10, 5)
 NQ_DECEMBER = ContractMonth("NQ", 2026, 12)
@@ -164,3 +164,9 @@ def test_names() -> None:
 def test_contracts_of_a_root_are_ordered_by_time() -> None:
     later = [ContractMonth("NQ", 2027, 3), NQ_DECEMBER, ContractMonth("NQ", 2026, 9)]
     assert [contract.name for contract in sorted(later)] == ["NQU6", "NQZ6", "NQH7"]
+
+
+def test_the_root_of_an_unknown_product_is_its_name() -> None:
+    assert root_of("MNQZ6", TODAY) == "MNQ"
+    assert root_of("STRANGE1", TODAY) == "STRANGE1"
+    assert root_of("NQ1!", TODAY) == "NQ1!"
