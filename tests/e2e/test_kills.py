@@ -107,11 +107,14 @@ PLANS: Final = dict(plans())
 
 @dataclass(slots=True)
 class Day:
-    """The house at the end, and how long after each strike everything was right again."""
+    """The house at the end, and how long after each strike everything was right again.
+
+    Beside it stands how long it may have taken.
+    """
 
     house: House
     plan: Plan
-    right_after_s: list[tuple[str, float]] = field(default_factory=list)
+    right_after_s: list[tuple[str, float, float]] = field(default_factory=list)
 
 
 @pytest_asyncio.fixture(scope="module", params=PLANS)
@@ -142,9 +145,14 @@ async def _live_through(day: Day, step: Step, strike: Strike | None) -> None:
         case _:
             assert_never(strike.when)
     await _until_right(house, step, dead)
-    took_s = time.monotonic() - began_s
-    day.right_after_s.append((f"{strike} {step}", took_s))
-    print(f"right again after {took_s:.1f} s: {strike} {step}")
+    took_s, allowed_s = time.monotonic() - began_s, RIGHT_AGAIN_WITHIN_S * _overload()
+    day.right_after_s.append((f"{strike} {step}", took_s, allowed_s))
+    print(f"right again after {took_s:.1f} s of {allowed_s:.1f} s: {strike} {step}")
+
+
+def _overload() -> float:
+    """1 on a machine of our own; more where others compete with us, by processes per core."""
+    return max(1.0, os.getloadavg()[0] / (2 * (os.cpu_count() or 1)))
 
 
 async def _kill_once_answered(
@@ -215,7 +223,8 @@ async def _until_right(house: House, step: Step, dead: dict[str, int]) -> None:
 
 def test_it_was_right_again_within_ten_seconds_of_each_kill(day: Day) -> None:
     assert len(day.right_after_s) == len(day.plan)
-    assert [each for each in day.right_after_s if each[1] > RIGHT_AGAIN_WITHIN_S] == []
+    late = [(what, took_s) for what, took_s, allowed_s in day.right_after_s if took_s > allowed_s]
+    assert late == []
 
 
 async def test_the_ledger_is_the_same(day: Day) -> None:
