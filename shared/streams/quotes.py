@@ -64,8 +64,7 @@ class QuoteStream:
         found: dict[str, Quote] = {}
         for _, fields in await self._redis.xrange(QUOTES):
             quote = _read(fields)
-            if quote is not None:
-                found[quote.contract] = quote
+            _keep_newest(found, quote)
         return found
 
     async def follow(self) -> AsyncGenerator[dict[str, Quote]]:
@@ -87,14 +86,21 @@ class QuoteStream:
                 for entry_id, fields in entries:
                     self._last = entry_id.decode()
                     quote = _read(fields)
-                    if quote is not None:
-                        newest[quote.contract] = quote
+                    _keep_newest(newest, quote)
             if newest:
                 yield newest
 
     async def _rewind(self) -> None:
         if await began_again(self._redis, QUOTES, self._last):
             self._last = FIRST
+
+
+def _keep_newest(known: dict[str, Quote], quote: Quote | None) -> None:
+    """By the time of the quote: sources differ in how late they are, and entries in their order."""
+    if quote is not None:
+        before = known.get(quote.contract)
+        if before is None or before.at <= quote.at:
+            known[quote.contract] = quote
 
 
 def _fields(quote: Quote) -> dict[Any, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -33,6 +33,17 @@ async def test_the_newest_price_of_each_contract(redis: Redis) -> None:
     follower = reader.follow()
     assert await anext(follower) == newest
 
+    await follower.aclose()
+
+
+async def test_an_older_quote_that_comes_late_is_no_news(redis: Redis) -> None:
+    stream = QuoteStream(redis, CLOCK)
+    late = _quote("MESU6", "1")
+    fresh = Quote("MESU6", Decimal("5312.25"), late.at + timedelta(seconds=1), "md")
+    await stream.publish([fresh, late])
+    assert await stream.latest() == {"MESU6": fresh}
+    follower = stream.follow()
+    assert await anext(follower) == {"MESU6": fresh}
     await follower.aclose()
 
 
