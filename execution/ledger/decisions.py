@@ -6,8 +6,8 @@ signals are decided, oldest first, so a missing, late or doubled bell changes no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -21,8 +21,8 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.signals import SignalDecided
 from shared.db.tables.signals import signal_decisions
 from shared.domain.calendar import trade_date
-from shared.domain.ids import AccountId, Cause, IntentId, SignalId, StrategyId, intent_id
-from shared.domain.order import OrderIntent, OrderType, Role, TimeInForce
+from shared.domain.ids import AccountId, SignalId, StrategyId
+from shared.domain.intents import intents_of
 from shared.domain.plan import Denied, Disposition, Draft, Plan
 from shared.domain.signal_json import signal_from_json
 from shared.ports.ledger import Decide
@@ -157,66 +157,5 @@ def _intents(
     return [
         row_of(intent, draft.root, journal.next_intent_seq(account), job.now)
         for draft in drafts
-        for intent in _order_and_legs(setup, job, account, draft)
-    ]
-
-
-def _order_and_legs(setup: Setup, job: _Job, account: AccountId, draft: Draft) -> list[OrderIntent]:
-    """The order itself, then the protective legs that leave in the same call."""
-
-    def named(leg: str) -> IntentId:
-        return intent_id(Cause.SIGNAL, job.signal_id, account, leg, 1)
-
-    order = OrderIntent(
-        id=named(draft.leg),
-        user_id=setup.strategy.user_id,
-        account_id=account,
-        strategy_id=setup.strategy.id,
-        signal_id=job.signal_id,
-        cause=Cause.SIGNAL,
-        cause_id=job.signal_id,
-        role=draft.role,
-        leg=draft.leg,
-        attempt=1,
-        action=draft.action,
-        qty_contracts=draft.qty_contracts,
-        order_type=draft.order_type,
-        contract=draft.contract,
-        time_in_force=TimeInForce.DAY,
-        price=draft.price,
-        stop_price=draft.stop_price,
-        offset_ticks=None,
-        reference_price=draft.reference_price,
-        parent=None,
-        after=None if draft.after_leg is None else named(draft.after_leg),
-        # An exit is never too late: only an entry has a maximum age.
-        expires_at=job.expires_at if draft.role is Role.ENTRY else None,
-    )
-    return [order, *_legs(order, draft, named)]
-
-
-def _legs(order: OrderIntent, draft: Draft, named: Callable[[str], IntentId]) -> list[OrderIntent]:
-    wanted = (
-        (Role.TAKE_PROFIT, "tp", OrderType.LIMIT, draft.take_profit_ticks),
-        (Role.STOP_LOSS, "sl", OrderType.STOP, draft.stop_loss_ticks),
-    )
-    return [
-        replace(
-            order,
-            id=named(f"{draft.leg}.{short}"),
-            role=role,
-            leg=f"{draft.leg}.{short}",
-            action=order.action.opposite,
-            order_type=kind,
-            time_in_force=TimeInForce.GTC,
-            price=None,
-            stop_price=None,
-            offset_ticks=ticks,
-            reference_price=None,
-            parent=order.id,
-            after=None,
-            expires_at=None,
-        )
-        for role, short, kind, ticks in wanted
-        if ticks is not None
+        for intent in intents_of(draft, setup.strategy, job.signal_id, account, job.expires_at)
     ]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.contracts.envelope import Envelope
 from shared.contracts.signals import SignalDecided
 from shared.domain.calendar import trade_date
-from shared.domain.ids import AccountId, Cause, StrategyId, intent_id
-from shared.domain.order import OrderIntent, OrderType, Role, TimeInForce
+from shared.domain.ids import AccountId, StrategyId
+from shared.domain.intents import intents_of
+from shared.domain.order import OrderIntent
 from shared.domain.plan import Book, Denied, Disposition, Draft, Held, Plan
 from shared.domain.position import OpenIntent
 from shared.domain.signal_json import signal_from_json
@@ -158,70 +159,10 @@ def tell_decision(journal: Journal, row: DecisionRow) -> None:
 
 
 def _write_intents(job: _Job, account: AccountId, draft: Draft) -> None:
-    order = _order(job, account, draft)
-    for intent in (order, *_legs(order, draft)):
+    for intent in intents_of(draft, job.strategy, job.signal.id, account, job.expires_at):
         insert(job.journal, intent, draft.root)
 
 
 def insert(journal: Journal, intent: OrderIntent, root: str) -> None:
     seq = journal.next_intent_seq(intent.account_id)
     journal.store.intents.insert(IntentRow(intent, root, seq, journal.now))
-
-
-def _order(job: _Job, account: AccountId, draft: Draft) -> OrderIntent:
-    signal = job.signal.id
-    after = draft.after_leg
-    return OrderIntent(
-        id=intent_id(Cause.SIGNAL, signal, account, draft.leg, 1),
-        user_id=job.strategy.user_id,
-        account_id=account,
-        strategy_id=job.strategy.id,
-        signal_id=signal,
-        cause=Cause.SIGNAL,
-        cause_id=signal,
-        role=draft.role,
-        leg=draft.leg,
-        attempt=1,
-        action=draft.action,
-        qty_contracts=draft.qty_contracts,
-        order_type=draft.order_type,
-        contract=draft.contract,
-        time_in_force=TimeInForce.DAY,
-        price=draft.price,
-        stop_price=draft.stop_price,
-        offset_ticks=None,
-        reference_price=draft.reference_price,
-        parent=None,
-        after=None if after is None else intent_id(Cause.SIGNAL, signal, account, after, 1),
-        expires_at=job.expires_at if draft.role is Role.ENTRY else None,
-    )
-
-
-def _legs(order: OrderIntent, draft: Draft) -> list[OrderIntent]:
-    legs = []
-    if draft.take_profit_ticks is not None:
-        target = (Role.TAKE_PROFIT, OrderType.LIMIT, draft.take_profit_ticks)
-        legs.append(_leg(order, f"{draft.leg}.tp", *target))
-    if draft.stop_loss_ticks is not None:
-        stop = (Role.STOP_LOSS, OrderType.STOP, draft.stop_loss_ticks)
-        legs.append(_leg(order, f"{draft.leg}.sl", *stop))
-    return legs
-
-
-def _leg(order: OrderIntent, name: str, role: Role, kind: OrderType, ticks: int) -> OrderIntent:
-    return replace(
-        order,
-        id=intent_id(order.cause, order.cause_id, order.account_id, name, 1),
-        role=role,
-        leg=name,
-        action=order.action.opposite,
-        order_type=kind,
-        time_in_force=TimeInForce.GTC,
-        price=None,
-        stop_price=None,
-        offset_ticks=ticks,
-        reference_price=None,
-        parent=order.id,
-        after=None,
-        expires_at=None,
-    )
