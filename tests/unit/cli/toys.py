@@ -15,10 +15,11 @@ from cli.up.program import Program
 from cli.up.supervisor import Supervisor
 
 OBEDIENT = """
-import signal, sys
-signal.signal(signal.SIGTERM, lambda *_: (print("stopped", flush=True), sys.exit(0)))
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 print("started", flush=True)
-while True: signal.pause()
+signal.sigwait({signal.SIGTERM})  # a handler that prints could meet the print above half done
+print("stopped", flush=True)
 """
 STUBBORN = """
 import signal
