@@ -135,7 +135,7 @@ class Login:
     async def _say(self, health: LoginHealth) -> None:
         """Never worth waiting for: the next change says it again."""
         try:
-            self._bell(await self._ledger.save_state(self.row, health.state.value, health.code))
+            self._bell(await self._ledger.save_state(self.row, health))
         except Exception as error:
             if not is_outage(error):
                 raise

@@ -20,7 +20,7 @@ from execution.ledger import (
 from shared.contracts.envelope import Envelope
 from shared.db.uow import read_only, unit_of_work
 from shared.domain.ids import AccountId, ConnectionId, IntentId, StrategyId
-from shared.ports.broker import ContractInfo, Fact, Outcome, Token
+from shared.ports.broker import ContractInfo, Fact, LoginHealth, Outcome, Token
 from shared.ports.clock import Clock
 from shared.ports.ledger import (
     Claims,
@@ -156,9 +156,9 @@ class PostgresLedger:
         async with unit_of_work(self._engine) as connection:
             await logins.save_token(connection, login, sealed, token.expires_at)
 
-    async def save_state(self, login: LoginRow, state: str, reason: str | None) -> list[Envelope]:
+    async def save_state(self, login: LoginRow, health: LoginHealth) -> list[Envelope]:
         async with unit_of_work(self._engine) as connection:
-            return await logins.save_state(connection, login, state, reason, self._clock.now())
+            return await logins.save_state(connection, login, health, self._clock.now())
 
     async def save_contract(self, environment: str, contract: ContractInfo) -> None:
         async with unit_of_work(self._engine) as connection:

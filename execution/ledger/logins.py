@@ -12,7 +12,8 @@ from shared.contracts.accounts import ConnectionChanged
 from shared.contracts.envelope import Envelope
 from shared.db.outbox import add
 from shared.domain.ids import ConnectionId, UserId, event_id
-from shared.ports.broker import ContractInfo
+from shared.domain.login_health import SENTENCES, condition_of, says_nothing_new
+from shared.ports.broker import ContractInfo, LoginHealth
 from shared.ports.ledger import LoginRow
 
 _LOGIN: Final = text("""
@@ -27,13 +28,18 @@ _SAVE_TOKEN: Final = text("""
     ON CONFLICT (connection_id) DO UPDATE SET token_sealed = excluded.token_sealed,
       token_expires_at = excluded.token_expires_at, updated_at = now()
 """)
+_STATE: Final = text("""
+    SELECT state, reason FROM broker_sessions WHERE connection_id = :connection FOR UPDATE
+""")
 _SAVE_STATE: Final = text("""
-    INSERT INTO broker_sessions AS s (connection_id, user_id, state, reason)
-    VALUES (:connection, :user, :state, CAST(:reason AS text))
-    ON CONFLICT (connection_id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
-      updated_at = now()
-    WHERE (s.state, s.reason) IS DISTINCT FROM (excluded.state, excluded.reason)
-    RETURNING connection_id
+    INSERT INTO broker_sessions AS s
+      (connection_id, user_id, state, reason, condition, message, since, next_attempt_at)
+    VALUES (:connection, :user, :state, :reason, :condition, :message, :since, :next_attempt_at)
+    ON CONFLICT (connection_id) DO UPDATE SET updated_at = now(),
+      since = CASE WHEN (s.state, s.reason) IS NOT DISTINCT FROM (excluded.state, excluded.reason)
+                   THEN coalesce(s.since, excluded.since) ELSE excluded.since END,
+      state = excluded.state, reason = excluded.reason, condition = excluded.condition,
+      message = excluded.message, next_attempt_at = excluded.next_attempt_at
 """)
 _SAVE_CONTRACT: Final = text("""
     INSERT INTO contracts AS k
@@ -79,16 +85,29 @@ async def save_token(
 
 
 async def save_state(
-    connection: AsyncConnection, login: LoginRow, state: str, reason: str | None, now: datetime
+    connection: AsyncConnection, login: LoginRow, health: LoginHealth, now: datetime
 ) -> list[Envelope]:
-    """Write how the login's feed is doing, and say so when it changed."""
+    """Write how the login is doing, and say so when state or reason changed.
+
+    `since` outlives the process: the same trouble after a restart began when it began.
+    """
+    state, reason = health.state.value, health.code
+    known = (await connection.execute(_STATE, {"connection": login.connection_id})).first()
+    if known is not None and says_nothing_new(known.state, state, reason):
+        return []
+    condition = condition_of(state, reason)
     parameters = {
         "connection": login.connection_id,
         "user": login.user_id,
         "state": state,
         "reason": reason,
+        "condition": condition.value,
+        "message": SENTENCES[condition],
+        "since": health.since,
+        "next_attempt_at": health.next_attempt_at,
     }
-    if (await connection.execute(_SAVE_STATE, parameters)).first() is None:
+    await connection.execute(_SAVE_STATE, parameters)
+    if known is not None and (known.state, known.reason) == (state, reason):
         return []
     added = await add(
         connection,

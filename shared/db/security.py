@@ -17,7 +17,18 @@ from shared.db.ownership import APPEND_ONLY, HIDDEN, MESSAGING, NO_OWNER, SERVIC
 _ME: Final = "NULLIF(current_setting('app.user_id', true), '')::bigint"
 _PER_USER: Final = ("api", "gateway")  # roles that act for one user at a time
 # Of a table that is otherwise hidden from a service, these columns are not.
-_SHOWN: Final = {("gateway", "broker_sessions"): ("connection_id", "user_id", "state", "reason")}
+_SHOWN: Final = {
+    ("gateway", "broker_sessions"): (
+        "connection_id",
+        "user_id",
+        "state",
+        "reason",
+        "condition",
+        "message",
+        "since",
+        "next_attempt_at",
+    )
+}
 
 # Answers before a user is known. SECURITY DEFINER with a fixed search_path: the body decides.
 FUNCTIONS: Final = (
@@ -102,6 +113,15 @@ def _if_there(table: str, statement: str) -> str:
     """
 
 
+def _if_column(table: str, column: str, statement: str) -> str:
+    """A column may be younger than its table."""
+    return f"""
+        IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'public.{table}'::regclass
+                   AND attname = '{column}' AND NOT attisdropped) THEN
+          {statement};
+        END IF"""
+
+
 def _create_role(name: str) -> str:
     return f"""
     DO $$ BEGIN
@@ -118,9 +138,10 @@ def _grants(table: str) -> list[str]:
         if table not in HIDDEN.get(service, ())
     ]
     out += [
-        f"GRANT SELECT ({', '.join(columns)}) ON {table} TO {role(service)}"
+        _if_column(table, column, f"GRANT SELECT ({column}) ON {table} TO {role(service)}")
         for (service, shown), columns in _SHOWN.items()
         if shown == table
+        for column in columns
     ]
     if table in WRITER:
         out.append(f"GRANT INSERT, UPDATE, DELETE ON {table} TO {role(WRITER[table])}")

@@ -27,7 +27,7 @@ from shared.domain.order import OrderIntent, Role
 from shared.domain.plan import Book, Denied, Plan
 from shared.domain.signal import Signal
 from shared.domain.strategy import AccountLink, Strategy
-from shared.ports.broker import ContractInfo, Fact, Outcome, Token
+from shared.ports.broker import ContractInfo, Fact, LoginHealth, Outcome, Token
 
 Decide = Callable[[Signal, Strategy, AccountLink, Book, date], Plan | Denied]
 Judge = Callable[[Candidate], Verdict]
@@ -191,8 +191,11 @@ class Ledger(Protocol):
     # --- logins ---
     async def login(self, login: ConnectionId) -> LoginRow: ...
     async def save_token(self, login: LoginRow, sealed: bytes, token: Token) -> None: ...
-    async def save_state(self, login: LoginRow, state: str, reason: str | None) -> list[Envelope]:
-        """How the login's feed is doing; told only when it changed."""
+    async def save_state(self, login: LoginRow, health: LoginHealth) -> list[Envelope]:
+        """How the login is doing, with reason and times; told when state or reason changed.
+
+        A mere new start does not take back why a login rests.
+        """
 
     async def save_contract(self, environment: str, contract: ContractInfo) -> None: ...
     async def wanted(self, login: ConnectionId) -> tuple[set[str], set[str]]:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from shared.contracts.envelope import Envelope
 from shared.domain.ids import AccountId, ConnectionId, IntentId, StrategyId
-from shared.ports.broker import ContractInfo, Fact, Outcome, Token
+from shared.ports.broker import ContractInfo, Fact, LoginHealth, Outcome, Token
 from shared.ports.ledger import (
     Claims,
     Command,
@@ -148,9 +148,9 @@ class TwinLedger:
         with self._store.undo.transaction():
             logins.save_token(self._store, login, sealed, token)
 
-    async def save_state(self, login: LoginRow, state: str, reason: str | None) -> list[Envelope]:
+    async def save_state(self, login: LoginRow, health: LoginHealth) -> list[Envelope]:
         with self._store.undo.transaction():
-            return logins.save_state(self._store, login, state, reason, self._now)
+            return logins.save_state(self._store, login, health, self._now)
 
     async def save_contract(self, environment: str, contract: ContractInfo) -> None:
         with self._store.undo.transaction():

@@ -175,6 +175,10 @@ class Auth:
         if renewed is not None:
             return renewed
         self._no_renewal_before = float("-inf")  # that session is gone, the next is another
+        if self._left_s(token) > 0:
+            # It was refused before its time: a third session of the user ends the oldest.
+            log.warning("broker_session_displaced")
+            self._board.down("broker.session_displaced", None)
         return await self._sign_in()
 
     async def _renew(self, token: Token) -> Token | None:

@@ -108,6 +108,11 @@ class UserFeed:
 
     async def _session(self) -> str:
         token = await self._auth.token()
+        queued_s = self._gate.wait_s()
+        if queued_s > 0:
+            cooling = self._gate.cooldown.remaining_s > 0
+            code = "broker.rate_limited" if cooling else "broker.connect_queued"
+            self._board.down(code, queued_s)
         line = dial(self._urls.socket, self._clock, self._gate, self._on_event, self._connect)
         async with line as socket:
             await self._authorize(socket, token)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from shared.brokers.tradovate.maintenance import is_maintenance
 from shared.domain.errors import CredentialsExpired, TradeManagerError
 from shared.ports.broker import LoginHealth, LoginState
 from shared.ports.clock import Clock
@@ -20,6 +21,25 @@ _COOLING: Final = frozenset(
         "broker.logins_spent",
         "broker.renewals_spent",
         "broker.penalty",
+        "broker.connect_queued",
+        "broker.budget_spent",
+    }
+)
+# What a broker that rests looks like from outside.
+_SILENT: Final = frozenset(
+    {
+        "broker.unreachable",
+        "broker.timeout",
+        "broker.connection_lost",
+        "broker.silent",
+        "broker.not_opened",
+        "broker.socket_failed",
+        "broker.shutdown",
+        "broker.shutdown_Maintenance",
+        "broker.sync_failed",
+        "broker.read_failed",
+        "broker.sign_in_failed",
+        "broker.renewal_failed",
     }
 )
 
@@ -51,6 +71,8 @@ class HealthBoard:
             self.down(error.code, wait_s)
 
     def down(self, code: str, wait_s: float | None) -> None:
+        if code in _SILENT and is_maintenance(self._clock.now()):
+            code = "broker.maintenance"
         state = LoginState.COOLING if code in _COOLING else LoginState.CONNECTING
         self._say(state, code, wait_s)
 

@@ -137,6 +137,11 @@ class ConnectGate:
         self._next_at = float("-inf")
         self.cooldown = Cooldown(clock) if cooldown is None else cooldown
 
+    def wait_s(self) -> float:
+        """How long somebody who came now would wait for spacing and cool-down."""
+        spacing_s = self._next_at - self._clock.monotonic()
+        return max(0.0, spacing_s, self.cooldown.remaining_s)
+
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait for a slot, for the spacing and for the end of a cool-down."""

@@ -177,9 +177,13 @@ broker_sessions = Table(
     Column("token_sealed", LargeBinary),
     Column("token_expires_at", c.WHEN),
     c.text("state", default="offline"),
-    c.text("reason", nullable=True),
+    c.text("reason", nullable=True),  # the code of the error behind the state
+    c.text("condition", default="offline"),  # see shared/domain/login_health.py
+    c.text("message", nullable=True),  # the condition in one plain sentence
+    Column("since", c.WHEN),
+    Column("next_attempt_at", c.WHEN),
     c.updated(),
-    comment="The sealed token of a login and how its feed is doing.",
+    comment="The sealed token of a login and how it is doing, why, since when, until when.",
 )
 
 broker_auth_attempts = Table(

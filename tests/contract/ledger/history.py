@@ -14,7 +14,15 @@ from shared.domain.claim import judge
 from shared.domain.ids import AccountId
 from shared.domain.order import IntentState
 from shared.domain.plan import decide
-from shared.ports.broker import Accepted, NotSent, Outcome, Refused, Unknown
+from shared.ports.broker import (
+    Accepted,
+    LoginHealth,
+    LoginState,
+    NotSent,
+    Outcome,
+    Refused,
+    Unknown,
+)
 from shared.ports.ledger import Claims, Lease, LegOffset, Naked
 from tests.contract.ledger import rumours
 from tests.contract.ledger.plain import plain
@@ -227,10 +235,12 @@ class History:
                 await self._take_over(lease)
 
     async def do_login(self, rng: Random) -> None:
-        state = rng.choice(("streaming", "offline"))
+        state = rng.choice(tuple(LoginState))
+        code = rng.choice((None, "broker.captcha", "broker.silent"))
         await self.both(_without_device)
         login = await self.twin.ledger.login(self.twin.connection)
-        await self.both(lambda w: w.ledger.save_state(login, state, None))
+        health = LoginHealth(state, code, self.twin.clock.now(), None)
+        await self.both(lambda w: w.ledger.save_state(login, health))
         await self.both(lambda w: w.ledger.wanted(w.connection))
         if rng.random() < 0.1:
             enabled = rng.random() < 0.8

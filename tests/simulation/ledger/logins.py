@@ -8,7 +8,8 @@ from datetime import datetime
 from shared.contracts.accounts import ConnectionChanged
 from shared.contracts.envelope import Envelope
 from shared.domain.ids import ConnectionId
-from shared.ports.broker import Token
+from shared.domain.login_health import says_nothing_new
+from shared.ports.broker import LoginHealth, Token
 from shared.ports.ledger import LoginRow
 from tests.simulation.ledger.journal import tell_user
 from tests.simulation.rows import LinkRow, SessionRow
@@ -38,12 +39,13 @@ def save_token(store: Store, login: LoginRow, sealed: bytes, token: Token) -> No
     store.sessions.put(login.connection_id, kept)
 
 
-def save_state(
-    store: Store, login: LoginRow, state: str, reason: str | None, now: datetime
-) -> list[Envelope]:
+def save_state(store: Store, login: LoginRow, health: LoginHealth, now: datetime) -> list[Envelope]:
     """Told only when it changed."""
     key = login.connection_id
+    state, reason = health.state.value, health.code
     known = store.sessions.get(key)
+    if known is not None and says_nothing_new(known.state, state, reason):
+        return []
     if known is not None and (known.state, known.reason) == (state, reason):
         return []
     session = SessionRow(key) if known is None else known
