@@ -118,6 +118,12 @@ class Book:
                 self._end(entry, Why.EXPIRED)
         return self._told()
 
+    def close(self) -> list[BookEvent]:
+        """End every order: the contract trades no more."""
+        for entry in list(self._live.values()):
+            self._end(entry, Why.EXPIRED)
+        return self._told()
+
     # ---- matching
 
     def _arrive(self, entry: Entry) -> None:

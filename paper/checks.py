@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 
 from paper.book_values import Kind, Terms, Tif, Trail
-from paper.clock import session_end
 from paper.reference import Instrument
 from shared.domain.price import is_on_tick
 
@@ -99,7 +98,7 @@ def terms_of(version: Version, qty: int, instrument: Instrument, now: datetime) 
         tif=tif,
         price=_priced(version.price, instrument) if kind.has_limit else None,
         stop_price=_trigger(kind, stop, instrument),
-        expires_at=session_end(now) if tif is Tif.DAY else _end(version, tif),
+        expires_at=instrument.day_ends(now) if tif is Tif.DAY else _end(version, tif),
         trail=Trail(_peg(version, instrument)) if kind.trails else None,
     )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final, Protocol
 
 from shared.domain.calendar import CHICAGO
 
-SESSION_ENDS_AT: Final = time(16)  # Chicago; Day orders end then
+REPLAYS_AT: Final = time(16)  # Chicago; when production teams saw the events of a day again
 _SATURDAY: Final = 5
 
 
@@ -36,13 +36,11 @@ class ManualClock:
         self._now += by
 
 
-def session_end(at: datetime) -> datetime:
-    """The first end of a session after `at`: 16:00 Chicago of a weekday, in UTC."""
+def replay_time(at: datetime) -> datetime:
+    """The first 16:00 Chicago of a weekday after `at`, in UTC; no product's hours are asked."""
     day = at.astimezone(CHICAGO).date()
-    while (end := _end_on(day)) <= at or day.weekday() >= _SATURDAY:
+    while True:
+        replays_at = datetime.combine(day, REPLAYS_AT, CHICAGO).astimezone(UTC)
+        if replays_at > at and day.weekday() < _SATURDAY:
+            return replays_at
         day += timedelta(days=1)
-    return end
-
-
-def _end_on(day: date) -> datetime:
-    return datetime.combine(day, SESSION_ENDS_AT, CHICAGO).astimezone(UTC)

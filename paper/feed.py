@@ -32,9 +32,12 @@ class Feed:
         while True:
             await asyncio.sleep(max(_WAIT_S_MIN, TICK_S / self._speed))
             if not self.paused:
-                for family in self._venue.market.families:
-                    if not self._is_replayed(family):
-                        self._venue.trade(family, self._step(family))
+                self.walk_once()
+
+    def walk_once(self) -> None:
+        for family in self._venue.market.families:
+            if not self._is_replayed(family) and not self._venue.trading.rests(family):
+                self._venue.trade(family, self._step(family))
 
     async def replay(self) -> None:
         """The trades of the file, until it ends; then the last price holds."""

@@ -1,11 +1,18 @@
-"""The entity that tells the hours of a product; whether it trades is `shared.domain.sessions`."""
+"""When the venue trades a contract, and the entity that tells a product's hours.
+
+The calendar is `shared.domain.sessions`; a contract beyond the end of its last day trades no more.
+"""
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import datetime, time
+from functools import lru_cache
 from typing import Final
 
 from paper.risk_rows import ProductSession, TradeTime
+from shared.domain import sessions
+from shared.domain.instruments import PRODUCTS
+from shared.domain.symbols import ContractMonth
 
 # Code of `Product.hours` -> the stretches of one trading day, as (starts, ends) of the clock.
 _STRETCHES: Final = {
@@ -15,6 +22,21 @@ _STRETCHES: Final = {
     "D": ((time(19, 1), time(17)),),
     "E": ((time(8, 30), time(15, 15)),),
 }
+
+
+@lru_cache(maxsize=4096)
+def trading_ends(month: ContractMonth) -> datetime:
+    """The first instant at which a contract trades no more, in UTC."""
+    return sessions.trading_ends(PRODUCTS[month.root], month.year, month.month)
+
+
+def day_order_ends(month: ContractMonth, at: datetime) -> datetime:
+    """When a Day order given at `at` ends: with its product's trading day, or the contract's."""
+    return min(sessions.session_end(PRODUCTS[month.root], at), trading_ends(month))
+
+
+def is_trading(month: ContractMonth, at: datetime) -> bool:
+    return at < trading_ends(month) and sessions.is_open(PRODUCTS[month.root], at)
 
 
 def product_session(product_id: int, hours: str) -> ProductSession:

@@ -10,7 +10,7 @@ from typing import Final
 
 from paper import rows
 from paper.clock import Clock
-from paper.hours import product_session
+from paper.hours import day_order_ends, is_trading, product_session, trading_ends
 from paper.margins import MARGINS
 from paper.rows import stamp
 from paper.store import Store
@@ -38,6 +38,18 @@ class Instrument:
     @property
     def last_day(self) -> date:
         return last_trading_day(self.product, self.month.year, self.month.month)
+
+    @property
+    def ends_at(self) -> datetime:
+        """The first instant without trading for ever."""
+        return trading_ends(self.month)
+
+    def day_ends(self, at: datetime) -> datetime:
+        """When a Day order given at that time ends."""
+        return day_order_ends(self.month, at)
+
+    def trades(self, at: datetime) -> bool:
+        return is_trading(self.month, at)
 
 
 class Reference:

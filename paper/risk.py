@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 from paper.checks import Refused
 from paper.policy import Policy
+from paper.reference import Instrument
 from paper.rows import AccountRiskStatus, MarginSnapshot, UserAccountAutoLiq, stamp
 from paper.scribe import NewOrder
 from paper.store import Store
 from paper.valuation import Valuation
 from shared.domain.calendar import trade_date
-from shared.domain.sessions import is_open
 
 NORMAL: Final = "Normal"
 LIQUIDATE: Final = "LiquidateImmediately"
@@ -29,7 +29,7 @@ _LOCKED: Final = {
 _DAY_PERIOD: Final = 1
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class Risk:
     """Writes the rows of risk; asks `valuation` for every figure."""
 
@@ -69,16 +69,27 @@ class Risk:
     def refuse_at_once(self, new: NewOrder, now: datetime) -> None:
         """Raises Refused for what the request itself is answered with."""
         instrument = self.valuation.reference.must(new.contract_id)
-        if self.policy.sessions and not is_open(instrument.product, now):
-            raise Refused("SessionClosed", f"{instrument.name} does not trade now")
+        self.refuse_closed(new.contract_id, now)
+        self._refuse_size(new.terms.qty)
+        self._refuse_opening(new, instrument, now)
+
+    def _refuse_size(self, qty: int) -> None:
         most = self.policy.order_qty_max
-        if most is not None and new.terms.qty > most:
+        if most is not None and qty > most:
             raise Refused("MaxOrderQtyLimitReached", f"At most {most} contracts in one order")
+
+    def _refuse_opening(self, new: NewOrder, instrument: Instrument, now: datetime) -> None:
         closes_only = instrument.last_day - timedelta(days=self.policy.expiry_days)
         if self._opens(new) and trade_date(now) >= closes_only:
             raise Refused(
                 "LiquidationOnlyBeforeExpiration", f"{instrument.name} is about to expire"
             )
+
+    def refuse_closed(self, contract_id: int, now: datetime) -> None:
+        """Raises Refused SessionClosed while the contract does not trade and hours are kept."""
+        instrument = self.valuation.reference.must(contract_id)
+        if self.policy.sessions and not instrument.trades(now):
+            raise Refused("SessionClosed", f"{instrument.name} does not trade now")
 
     def rejection(self, new: NewOrder) -> Refused | None:
         """Why the risk check rejects an order that was taken; None when it passes."""
@@ -94,6 +105,22 @@ class Risk:
         if self.policy.margin and asked > self.valuation.net_liq(new.account_id):
             return Refused("NotEnoughLiquidity", f"{asked} USD of margin are asked for")
         return None
+
+    def rejection_of_change(self, new: NewOrder, filled_qty: int, now: datetime) -> Refused | None:
+        """The same of an order as a modification would make it.
+
+        Raises Refused for what the request itself is answered with. An exit that hangs on an
+        entry opens nothing, whatever is held while it waits.
+        """
+        self.refuse_closed(new.contract_id, now)
+        self._refuse_size(new.terms.qty)
+        if new.parent_id is not None:
+            return None
+        left = dataclasses.replace(
+            new, terms=dataclasses.replace(new.terms, qty=new.terms.qty - filled_qty)
+        )
+        self._refuse_opening(left, self.valuation.reference.must(new.contract_id), now)
+        return self.rejection(left)
 
     # ---- after a trade
 

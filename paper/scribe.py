@@ -33,6 +33,7 @@ FINAL: Final = frozenset({"Canceled", "Completed", "Expired", "Filled", "Rejecte
 _PRICE_STEP: Final = Decimal("1E-10")
 _AVERAGE: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _PROVIDER: Final = 1
+_REFUSED: Final = "RiskRejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,17 @@ class NewOrder:
     parent_id: int | None = None
     oco_id: int | None = None
     admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A version about to take the place of the one in force."""
+
+    order_id: int
+    terms: Terms
+    sender: Sender
+    text: str | None = None
+    max_show: int | None = None
 
 
 @dataclass(slots=True)
@@ -135,7 +147,7 @@ class Scribe:
 
     def rejected(self, order_id: int, reason: str, text: str) -> None:
         """The risk check refuses the order."""
-        command = self._step(self.command_of(order_id), "RiskRejected")
+        command = self._step(self.command_of(order_id), _REFUSED)
         self._report(command, reason=reason, text=text, status="Rejected")
         self._execution(order_id, "Rejected", "Rejected", reason=reason, text=text)
         self._status(order_id, "Rejected")
@@ -238,33 +250,45 @@ class Scribe:
         self._execution(order_id, status, status, text=text, reason=reason)
         self._status(order_id, status)
 
-    def modified(
-        self, order_id: int, terms: Terms, sender: Sender, text: str | None, max_show: int | None
-    ) -> int:
+    def modified(self, change: Changed) -> int:
         """A new version rules; returns the id of its command."""
+        order_id, command = change.order_id, self._changing(change)
         order = self._store.must(Order, order_id)
-        command = self._command(order_id, order.account_id, "Modify", sender)
-        self._version(command.id, order_id, terms, order.account_id, text, max_show)
+        self._ruling[order_id] = command.id
         self._report(self._step(command, "RiskPassed"))
         suspended = order.ord_status == "Suspended"
         self._step(command, "ExecutionSuspended" if suspended else "AtExecution")
         self._execution(order_id, "Replaced", order.ord_status)
         return command.id
 
+    def change_rejected(self, change: Changed, reason: str, text: str) -> int:
+        """The risk check refuses a modification; the version before it rules on."""
+        command = self._step(self._changing(change), _REFUSED)
+        self._report(command, reason=reason, text=text)
+        return command.id
+
+    def _changing(self, change: Changed) -> Command:
+        account_id = self._store.must(Order, change.order_id).account_id
+        command = self._command(change.order_id, account_id, "Modify", change.sender)
+        self._version(
+            command.id, change.order_id, change.terms, account_id, change.text, change.max_show
+        )
+        return command
+
     def resized(self, order_id: int, terms: Terms) -> None:
         """The venue itself changed a quantity: a version of its own with the text kept."""
         last = self.version_of(order_id)
-        self.modified(order_id, terms, VENUE, last.text, last.max_show)
+        self.modified(Changed(order_id, terms, VENUE, last.text, last.max_show))
 
     # ---- reading back
 
     def command_of(self, order_id: int) -> Command:
-        """The last command that is no cancel: the one whose version rules."""
+        """The last command that is no cancel and no refused change: its version rules."""
         command_id = self._ruling.get(order_id)
         if command_id is not None:
             return self._store.must(Command, command_id)
         commands = self._store.of_master(Command, order_id)
-        command = next(c for c in reversed(commands) if c.command_type != "Cancel")
+        command = next(c for c in reversed(commands) if _may_rule(c))
         self._ruling[order_id] = command.id
         return command
 
@@ -297,7 +321,7 @@ class Scribe:
             is_automated=sender.is_automated,
         )
         self._store.put(command, account_id)
-        if kind != "Cancel":
+        if kind == "New":
             self._ruling[order_id] = command.id
         return command
 
@@ -391,6 +415,14 @@ class Scribe:
     def _status(self, order_id: int, status: str) -> None:
         order = self._store.must(Order, order_id)
         self._store.put(replace(order, ord_status=status), order.account_id)
+
+
+def _may_rule(command: Command) -> bool:
+    match command.command_type:
+        case "Modify":
+            return command.command_status != _REFUSED
+        case kind:
+            return kind == "New"
 
 
 _NOTHING: Final = _Filled()

@@ -33,16 +33,18 @@ from paper.book_values import (
     Why,
 )
 from paper.cashier import Cashier
-from paper.clock import Clock, session_end
+from paper.clock import Clock, replay_time
 from paper.market import MEMBERS, Market
 from paper.policy import DEFAULT_POLICY
 from paper.reference import Reference
 from paper.risk import LIQUIDATE, Risk
 from paper.rows import CashBalance, Fill, Order, OrderVersion, Trigger
-from paper.scribe import FINAL, VENUE, NewOrder, Scribe, Sender
+from paper.scribe import FINAL, VENUE, Changed, NewOrder, Scribe, Sender
 from paper.store import Store
 from paper.valuation import Valuation
 from shared.domain.calendar import trade_date
+from shared.domain.instruments import PRODUCTS
+from shared.domain.sessions import is_open
 
 _STATUS: Final = {Why.EXPIRED: "Expired", Why.WRONG_SIDE: "Rejected"}
 
@@ -62,8 +64,8 @@ class Trading:
         self._clock = clock
         self._books: dict[int, Book] = {}
         self._books_of_root: dict[str, list[Book]] = {}
-        self.on_session_end: Callable[[], None] = lambda: None
-        self._ends_at = session_end(clock.now())
+        self.on_replay_time: Callable[[], None] = lambda: None
+        self._replays_at = replay_time(clock.now())
         self._day: date = trade_date(clock.now())
         self._news: dict[int, None] = {}
         self._settling = False
@@ -92,18 +94,22 @@ class Trading:
             self._news[new.id] = None
         self._settle()
 
-    def modify(
-        self, order_id: int, terms: Terms, sender: Sender, text: str | None, max_show: int | None
-    ) -> int:
+    def modify(self, change: Changed) -> int:
         """Replace the version of a live order; returns the command's id."""
         self._begin()
+        order_id, terms = change.order_id, change.terms
         book = self._book_of(order_id)
-        command_id = self.scribe.modified(order_id, terms, sender, text, max_show)
+        command_id = self.scribe.modified(change)
         entry = book.get(order_id)
         if entry is not None and entry.triggered and entry.forgets_trigger(terms):
             self._mark(order_id, hit=False, level=None)
         self._write(book, book.modify(order_id, terms))
         return command_id
+
+    def refuse_change(self, change: Changed, reason: str, text: str) -> int:
+        """Write a modification that the risk check rejects; returns the command's id."""
+        self._begin()
+        return self.scribe.change_rejected(change, reason, text)
 
     def cancel(self, order_id: int, sender: Sender) -> int:
         """End a live order and its unfilled children; returns the command's id."""
@@ -127,7 +133,8 @@ class Trading:
         if net == 0:
             return None
         side = Side.SELL if net > 0 else Side.BUY
-        terms = Terms(abs(net), Kind.MARKET, Tif.DAY, expires_at=session_end(self._clock.now()))
+        ends_at = self._reference.must(contract_id).day_ends(self._clock.now())
+        terms = Terms(abs(net), Kind.MARKET, Tif.DAY, expires_at=ends_at)
         order_id = self._store.next_id()
         self.place([NewOrder(order_id, account_id, contract_id, side, terms, sender, admin=admin)])
         return order_id
@@ -140,15 +147,25 @@ class Trading:
     # ---- the market and the clock
 
     def trade(self, family: str, price: Decimal) -> None:
-        """One trade of the market, matched against every order of the family's contracts."""
+        """One trade of the market, matched against every order of the family's contracts.
+
+        While the family rests its price may move, but no order trades and nobody is liquidated.
+        """
         self._market.trade(family, price)
-        self._begin()
+        now = self._begin()
+        if self.rests(family):
+            return
         for root in MEMBERS[family]:
             quote = self._market.quote(root)
             for book in self._books_of_root.get(root, ()):
+                self._write(book, book.expire(now))
                 self._write(book, book.tick(quote))
         if self.risk.policy.margin:
             self._liquidate_breached()
+
+    def rests(self, family: str) -> bool:
+        """Whether hours are kept and the family (whose members share them) does not trade now."""
+        return self.risk.policy.sessions and not is_open(PRODUCTS[family], self._clock.now())
 
     def force_liquidation(self, account_id: int) -> list[int]:
         """The venue closes an account's positions itself; returns its orders' ids."""
@@ -193,17 +210,38 @@ class Trading:
 
     def on_time(self) -> None:
         """End what is over and begin the trading day that has come."""
-        now = self._begin()
+        now = self._clock.now()
+        self.scribe.at(now)
         for book in list(self._books.values()):
             self._write(book, book.expire(now))
-        if now >= self._ends_at:
-            self._ends_at = session_end(now)
-            self.on_session_end()
+        self._end_contracts(now)
+        if now >= self._replays_at:
+            self._replays_at = replay_time(now)
+            self.on_replay_time()
+        self._roll(now)
+
+    def _end_contracts(self, now: datetime) -> None:
+        """Beyond the end of a contract its orders expire and the venue closes what is held.
+
+        The price of that is the last quote: no source tells how the broker settles.
+        """
+        holders: dict[int, list[int]] = {c: [] for c, book in self._books.items() if book.entries()}
+        for (account_id, contract_id), holding in self.cashier.ledger.holdings.items():
+            if holding.lots:
+                holders.setdefault(contract_id, []).append(account_id)
+        for contract_id, account_ids in holders.items():
+            if self._reference.must(contract_id).ends_at <= now:
+                book = self._book(contract_id)
+                self._write(book, book.close())
+                for account_id in account_ids:
+                    self.liquidate(account_id, contract_id, VENUE, admin=True)
+
+    def _roll(self, now: datetime) -> None:
         today = trade_date(now)
         if today != self._day:
-            self.cashier.roll(self._day, now)
+            before, self._day = self._day, today
+            self.cashier.roll(before, now)
             self.risk.lift(now)
-            self._day = today
 
     @property
     def day(self) -> date:
@@ -235,11 +273,12 @@ class Trading:
         version = self.scribe.version_of(order.id)
         trigger = self._store.get(Trigger, order.id)
         given_at = datetime.fromisoformat(self.scribe.command_of(order.id).timestamp)
+        instrument = self._reference.must(order.contract_id)
         return Entry(
             id=order.id,
             account_id=order.account_id,
             side=Side(order.action),
-            terms=_terms_of(version, given_at, trigger),
+            terms=_terms_of(version, instrument.day_ends(given_at), trigger),
             parent_id=order.parent_id,
             sibling_id=order.oco_id,
             waiting=order.ord_status == "Suspended",
@@ -319,8 +358,10 @@ class Trading:
     # ---- bookkeeping
 
     def _begin(self) -> datetime:
+        """Now; a trading day that has come begins before the first transaction of it."""
         now = self._clock.now()
         self.scribe.at(now)
+        self._roll(now)
         return now
 
     def _book_of(self, order_id: int) -> Book:
@@ -348,7 +389,7 @@ def _entry(new: NewOrder) -> Entry:
     )
 
 
-def _terms_of(version: OrderVersion, given_at: datetime, trigger: Trigger | None) -> Terms:
+def _terms_of(version: OrderVersion, day_ends: datetime, trigger: Trigger | None) -> Terms:
     tif = Tif(version.time_in_force)
     ends = None if version.expire_time is None else datetime.fromisoformat(version.expire_time)
     return Terms(
@@ -357,7 +398,7 @@ def _terms_of(version: OrderVersion, given_at: datetime, trigger: Trigger | None
         tif=tif,
         price=version.price,
         stop_price=version.stop_price,
-        expires_at=session_end(given_at) if tif is Tif.DAY else ends,
+        expires_at=day_ends if tif is Tif.DAY else ends,
         trail=_trail_of(version, trigger),
     )
 

@@ -82,7 +82,7 @@ class Venue:
         for account in self.store.all(rows.Account):
             self.risk.open(account.id, self.clock.now())
         self.trading.on_time()
-        self.trading.on_session_end = self._session_ended
+        self.trading.on_replay_time = self._replay_time_came
         self.commit()
         _log.info(
             "venue_ready",
@@ -177,7 +177,7 @@ class Venue:
             for listener in listeners:
                 listener.push(message)
 
-    def _session_ended(self) -> None:
+    def _replay_time_came(self) -> None:
         if self.risk.policy.replay_day:
             self.commit()
             self.replay_day()

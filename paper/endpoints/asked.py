@@ -28,7 +28,7 @@ class Asked(Version, rename="camel"):
 
 def instrument_of(venue: Venue, symbol: str) -> Instrument:
     instrument = venue.reference.found(symbol)
-    if instrument is None or instrument.last_day < venue.reference.today:
+    if instrument is None or instrument.ends_at <= venue.clock.now():
         raise Refused("InvalidContract", f"{symbol} is not a contract that trades")
     return instrument
 

@@ -30,7 +30,7 @@ from paper.endpoints.asked import (
 from paper.faults import Fault
 from paper.reference import Instrument
 from paper.rows import Command, Order, Position
-from paper.scribe import FINAL, NewOrder, Sender
+from paper.scribe import FINAL, Changed, NewOrder, Sender
 from paper.venue import Venue
 
 _SAYS_SUCCESS: Final = 0.1  # how often an answer says so needlessly, as the broker's do
@@ -61,7 +61,11 @@ def place_oco(call: Call) -> object:
 
 @endpoint("order/modifyorder", is_action=True)
 def modify_order(call: Call) -> object:
-    """A full replacement of the version: what is not repeated is gone."""
+    """A full replacement of the version: what is not repeated is gone.
+
+    Checked like a new order, by the hour and by what it would open. Refused by the risk check its
+    command and report tell so, and the version before it stays in force.
+    """
     asked, venue = call.read(Asked), call.venue
     order = _own_order(call, asked)
     violations = [*violations_of(asked, sided=False), *_qty_violations(asked)]
@@ -69,10 +73,13 @@ def modify_order(call: Call) -> object:
         return violated(violations)
     try:
         terms = _new_terms(venue, order, asked)
+        rejected = _rejection_of_change(venue, order, terms)
     except Refused as refused:
         return failed(refused)
-    sender = sender_of(call, asked)
-    return {"commandId": venue.trading.modify(order.id, terms, sender, asked.text, asked.max_show)}
+    change = Changed(order.id, terms, sender_of(call, asked), asked.text, asked.max_show)
+    if rejected is not None:
+        return {"commandId": venue.trading.refuse_change(change, rejected.reason, rejected.text)}
+    return {"commandId": venue.trading.modify(change)}
 
 
 @endpoint("order/cancelorder", is_action=True)
@@ -92,6 +99,10 @@ def liquidate_position(call: Call) -> object:
     check_own(call, account_id)
     if call.venue.reference.instrument(contract_id) is None:
         return failed(Refused("InvalidContract", "Contract is not found"))
+    try:
+        call.venue.risk.refuse_closed(contract_id, call.venue.clock.now())
+    except Refused as refused:
+        return failed(refused)
     sender = sender_of(call, call.read(Asked))
     is_admin = call.params.get("admin") is True
     order_id = call.venue.trading.liquidate(account_id, contract_id, sender, admin=is_admin)
@@ -108,6 +119,10 @@ def liquidate_positions(call: Call) -> object:
     for position in positions:
         if position is None or call.venue.store.user_of(position.account_id) != call.user_id:
             return {"ok": False, "errorText": "Position is not found"}
+        try:
+            call.venue.risk.refuse_closed(position.contract_id, call.venue.clock.now())
+        except Refused as refused:
+            return {"ok": False, "errorText": refused.text}
     for position in filter(None, positions):
         call.venue.trading.liquidate(
             position.account_id, position.contract_id, sender, admin=is_admin
@@ -233,6 +248,20 @@ def _new_terms(venue: Venue, order: Order, asked: Asked) -> Terms:
         _check_trailing(venue, order, asked)
         return replace(live.terms, qty=qty)
     return terms_of(asked, qty, instrument, now)
+
+
+def _rejection_of_change(venue: Venue, order: Order, terms: Terms) -> Refused | None:
+    as_if_new = NewOrder(
+        id=order.id,
+        account_id=order.account_id,
+        contract_id=order.contract_id,
+        side=Side(order.action),
+        terms=terms,
+        sender=Sender(),
+        parent_id=order.parent_id,
+    )
+    filled_qty = venue.trading.scribe.filled_qty(order.id)
+    return venue.risk.rejection_of_change(as_if_new, filled_qty, venue.clock.now())
 
 
 def _check_trailing(venue: Venue, order: Order, asked: Asked) -> None:

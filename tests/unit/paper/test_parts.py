@@ -10,7 +10,7 @@ import pytest
 
 from paper import journal
 from paper.calls import Refusal
-from paper.clock import ManualClock, session_end
+from paper.clock import ManualClock, replay_time
 from paper.faults import UNTIL_CLEARED, Fault, Faults
 from paper.journal import Line
 from paper.market import MEMBERS
@@ -35,8 +35,8 @@ MONDAY_15_CT = datetime(2026, 3, 2, 21, tzinfo=UTC)
         (datetime(2026, 3, 6, 23, tzinfo=UTC), "2026-03-09T21:00:00.000Z"),  # summer time by then
     ],
 )
-def test_a_session_ends_at_16_chicago_of_the_next_weekday(at: datetime, ends: str) -> None:
-    assert stamp(session_end(at)) == ends
+def test_events_are_told_again_at_16_chicago_of_the_next_weekday(at: datetime, ends: str) -> None:
+    assert stamp(replay_time(at)) == ends
 
 
 def test_a_manual_clock_never_runs_backwards() -> None:
