@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from shared.domain.alert_signal import Sentiment, Side, Signal, SignalKind, SignalOrderType
+from shared.domain.alert_signal import (
+    Level,
+    Sentiment,
+    Side,
+    Signal,
+    SignalKind,
+    SignalOrderType,
+)
+from shared.domain.rules.bracket import DistanceUnit
 
-_READERS: Final[dict[str, Callable[[str], object]]] = {
+
+def _level(content: Mapping[str, str]) -> Level:
+    return Level(Decimal(content["at"]), DistanceUnit(content["unit"]))
+
+
+def _levels(content: Sequence[Mapping[str, str]]) -> tuple[Level, ...]:
+    return tuple(_level(each) for each in content)
+
+
+_READERS: Final[dict[str, Callable[[Any], object]]] = {
     "kind": SignalKind,
     "side": Side,
     "sentiment": Sentiment,
@@ -19,6 +36,10 @@ _READERS: Final[dict[str, Callable[[str], object]]] = {
     "price": Decimal,
     "limit_price": Decimal,
     "stop_price": Decimal,
+    "close_percent": Decimal,
+    "targets": _levels,
+    "stop": _level,
+    "trail": _level,
     "alert_time": datetime.fromisoformat,
 }
 
@@ -28,13 +49,23 @@ def signal_to_json(signal: Signal) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for field in fields(signal):
         value = getattr(signal, field.name)
-        if isinstance(value, Decimal):
-            out[field.name] = str(value)
-        elif isinstance(value, datetime):
-            out[field.name] = value.isoformat()
-        elif value is not None:
-            out[field.name] = value
+        if value is not None and value != ():
+            out[field.name] = _plain(value)
     return out
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Level(at, unit):
+            return {"at": str(at), "unit": unit}
+        case tuple():
+            return [_plain(each) for each in value]
+        case Decimal():
+            return str(value)
+        case datetime():
+            return value.isoformat()
+        case _:
+            return value
 
 
 def signal_from_json(content: Mapping[str, Any]) -> Signal:
