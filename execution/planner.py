@@ -1,7 +1,7 @@
 """Step 7 of a signal: decide, purely, and commit intents before anything is sent.
 
-The deciding is `shared.domain.plan.decide`; the transaction is the ledger's. What stands here is
-only when: one strategy at a time each, many strategies at once.
+The deciding is `shared.domain.decision.decide`; the transaction is the ledger's. What stands here
+is only when: one strategy at a time each, many strategies at once.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Final
 
 from execution.bell import Bell
 from shared.db.failures import is_outage
+from shared.domain.decision.decide import decide
 from shared.domain.ids import StrategyId
-from shared.domain.plan import decide
 from shared.ports.clock import Clock
 from shared.ports.ledger import Ledger
 from shared.runtime.logging import get_logger

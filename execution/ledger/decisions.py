@@ -21,6 +21,7 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.signals import SignalDecided
 from shared.db.tables.signals import signal_decisions
 from shared.domain.calendar import trade_date
+from shared.domain.decision.scene import Scene
 from shared.domain.ids import AccountId, SignalId, StrategyId
 from shared.domain.intents import intents_of
 from shared.domain.plan import Denied, Disposition, Draft, Plan
@@ -96,7 +97,8 @@ async def _decide_one(
     books = await load_books(connection, setup)
     decisions, rows = [], []
     for link in setup.links:
-        verdict = decide(signal, setup.strategy, link, books[link.account_id], trade_date(job.now))
+        scene = Scene(books[link.account_id], job.now, trade_date(job.now))
+        verdict = decide(signal, setup.strategy, link, scene)
         decisions.append(_decision(setup, job, link.account_id, verdict))
         _tell(journal, setup, job, link.account_id, verdict)
         if isinstance(verdict, Plan):

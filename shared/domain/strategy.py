@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from enum import StrEnum
 
 from shared.domain.ids import AccountId, StrategyId, UserId
+from shared.domain.rules import FREE_ACCOUNT, FREE_STRATEGY, AccountRules, StrategyRules
 
 
 class SizeFrom(StrEnum):
@@ -30,6 +31,7 @@ class Strategy:
     size_from: SizeFrom
     take_profit_ticks: int | None
     stop_loss_ticks: int | None
+    rules: StrategyRules = FREE_STRATEGY
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,4 @@ class AccountLink:
     max_contracts: int  # 0: no cap
     custom_ticker: str | None
     exclusive: bool
-
-
-def scaled(qty_contracts: int, link: AccountLink) -> int:
-    """The only place where the account's multiplier and cap meet a quantity. Rounds down."""
-    scaled_qty = int((qty_contracts * link.multiplier).to_integral_value(rounding=ROUND_DOWN))
-    return min(scaled_qty, link.max_contracts) if link.max_contracts > 0 else scaled_qty
+    rules: AccountRules = FREE_ACCOUNT

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
 from shared.contracts.envelope import Envelope
 from shared.domain.claim import Candidate, Verdict
+from shared.domain.decision.scene import Scene
 from shared.domain.ids import (
     AccountId,
     CommandId,
@@ -24,12 +25,12 @@ from shared.domain.ids import (
     UserId,
 )
 from shared.domain.order import OrderIntent, Role
-from shared.domain.plan import Book, Denied, Plan
+from shared.domain.plan import Denied, Plan
 from shared.domain.signal import Signal
 from shared.domain.strategy import AccountLink, Strategy
 from shared.ports.broker import ContractInfo, Fact, LoginHealth, Outcome, Token
 
-Decide = Callable[[Signal, Strategy, AccountLink, Book, date], Plan | Denied]
+Decide = Callable[[Signal, Strategy, AccountLink, Scene], Plan | Denied]
 Judge = Callable[[Candidate], Verdict]
 
 

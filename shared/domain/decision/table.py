@@ -84,6 +84,22 @@ ROWS: Final[tuple[Row, ...]] = (
         _OPEN,
         size=_of(Size.ZERO_ASKED),
     ),
+    Row(
+        Move.NOTHING,
+        "size.zero_asked",
+        "The alert asks for 0 contracts: nothing is done.",
+        _of(Kind.STAND),
+        stand=_of(Stand.FLAT, Stand.OTHER),
+        size=_of(Size.ZERO_ASKED),
+    ),
+    Row(
+        Move.NOTHING,
+        "size.zero_asked",
+        "The alert asks for 0 contracts: nothing is done.",
+        _of(Kind.REVERSE),
+        stand=_OTHER,
+        size=_of(Size.ZERO_ASKED),
+    ),
     # Flat
     Row(
         Move.ENTER,
@@ -117,7 +133,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Move.NOTHING,
         "plan.on_target",
         "Already on that side: nothing is done.",
-        _of(Kind.STAND),
+        _of(Kind.STAND, Kind.REVERSE),
         stand=_SAME,
     ),
     Row(
@@ -261,6 +277,39 @@ ROWS: Final[tuple[Row, ...]] = (
         size=_ZERO_OWN,
         opposite=_of(Opposite.REVERSE),
     ),
+    Row(
+        Move.REVERSE,
+        "plan.reverse",
+        "Close the position; once it is flat, enter the other side with its bracket.",
+        _of(Kind.REVERSE),
+        stand=_OTHER,
+        size=_SOME,
+        entering=_ALLOWED,
+    ),
+    Row(
+        Move.EXIT,
+        "reverse.side_forbidden",
+        "Close the position; the strategy does not trade the other side.",
+        _of(Kind.REVERSE),
+        stand=_OTHER,
+        size=_SOME,
+        entering=_FORBIDDEN,
+    ),
+    Row(
+        Move.EXIT,
+        "reverse.zero",
+        "Close the position; the new size comes to 0 contracts here.",
+        _of(Kind.REVERSE),
+        stand=_OTHER,
+        size=_ZERO_OWN,
+    ),
+    Row(
+        Move.NOTHING,
+        "plan.flat",
+        "Flat: there is nothing to reverse.",
+        _of(Kind.REVERSE),
+        stand=_FLAT,
+    ),
     # Exits
     Row(
         Move.NOTHING,
@@ -309,6 +358,12 @@ ROWS: Final[tuple[Row, ...]] = (
         size=_SOME,
         relation=_of(Relation.EQUAL, Relation.MORE),
     ),
+    Row(
+        Move.WITHDRAW,
+        "plan.withdraw",
+        "Cancel entries that have not filled; positions and their exits stay.",
+        _of(Kind.WITHDRAW),
+    ),
 )
 
 
@@ -318,14 +373,12 @@ def possible(case: Case) -> bool:
     if compared is (case.relation is Relation.NONE):
         return False
     match case.kind:
-        case Kind.OPEN:
+        case Kind.OPEN | Kind.STAND | Kind.REVERSE:
             return True
-        case Kind.STAND:
-            return case.size is not Size.ZERO_ASKED
         case Kind.TARGET:  # a target of 0 is a close; one that comes to 0 is less than any held
             less = case.relation in (Relation.LESS, Relation.NONE)
             return case.size is Size.SOME or (case.size is Size.ZERO_OWN and less)
-        case Kind.CLOSE:
+        case Kind.CLOSE | Kind.WITHDRAW:
             return case.size is Size.SOME
         case Kind.PART:
             return case.size is Size.SOME or case.relation in (Relation.LESS, Relation.NONE)

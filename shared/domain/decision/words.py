@@ -8,18 +8,20 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What an alert asks of a strategy, once every dialect, sentiment and inversion is read.
 
-    OPEN, STAND and TARGET have a side. CLOSE and PART may name the side they end.
+    OPEN, STAND, TARGET and REVERSE have a side. CLOSE and PART may name the side they end.
     """
 
     OPEN = "open"  # buy or sell so many
     STAND = "stand"  # be long or short, whatever the size
     TARGET = "target"  # hold exactly so many on that side
+    REVERSE = "reverse"  # end what is held, and enter the other side
     CLOSE = "close"  # end the position
     PART = "part"  # end a part of it
+    WITHDRAW = "withdraw"  # take back entries that have not filled
 
     @property
     def enters(self) -> bool:
-        return self in (Kind.OPEN, Kind.STAND, Kind.TARGET)
+        return self in (Kind.OPEN, Kind.STAND, Kind.TARGET, Kind.REVERSE)
 
 
 class Stand(StrEnum):
@@ -70,6 +72,7 @@ class Move(StrEnum):
     REVERSE = "close, then enter"
     EXIT = "close all"
     REDUCE = "close a part"
+    WITHDRAW = "cancel unfilled entries"
     NOTHING = "nothing"
     REFUSE = "refuse"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import time
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
 
@@ -65,3 +65,8 @@ class AccountRules(Rule):
     hours: Hours = Hours()
     brakes: Brakes = Brakes()
     prop: PropRules | None = None
+
+
+# Neither has a rule: what a strategy and an account start with.
+FREE_STRATEGY: Final = StrategyRules()
+FREE_ACCOUNT: Final = AccountRules()

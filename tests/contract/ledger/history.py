@@ -11,9 +11,9 @@ from random import Random
 from typing import Any, Final
 
 from shared.domain.claim import judge
+from shared.domain.decision.decide import decide
 from shared.domain.ids import AccountId
 from shared.domain.order import IntentState
-from shared.domain.plan import decide
 from shared.ports.broker import (
     Accepted,
     LoginHealth,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from shared.domain.decision.decide import decide
 from shared.domain.order import Action, BrokerStatus, Role
-from shared.domain.plan import decide
 from shared.ports.broker import (
     Accepted,
     FeeFact,

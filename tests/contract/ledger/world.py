@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from shared.domain.alert_signal import Side, Signal, SignalKind
 from shared.domain.claim import Candidate, Verdict, judge
+from shared.domain.decision.decide import decide
 from shared.domain.ids import AccountId, ConnectionId, StrategyId, UserId
 from shared.domain.order import Action, BrokerStatus, OrderIntent, OrderType
-from shared.domain.plan import decide
 from shared.ports.broker import Accepted, Fact, FillFact, OrderFact
 from shared.ports.ledger import Claimed, Claims, Command, Lease, Ledger
 from tests.contract.ledger.clock import StandingClock

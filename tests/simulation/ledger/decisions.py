@@ -10,6 +10,7 @@ from typing import Final
 from shared.contracts.envelope import Envelope
 from shared.contracts.signals import SignalDecided
 from shared.domain.calendar import trade_date
+from shared.domain.decision.scene import Scene
 from shared.domain.ids import AccountId, StrategyId
 from shared.domain.intents import intents_of
 from shared.domain.order import OrderIntent
@@ -92,7 +93,7 @@ def _decide_one(job: _Job, links: list[AccountLink]) -> None:
     today = trade_date(job.journal.now)
     books = [_book(store, job.strategy.id, link.account_id) for link in links]
     for link, book in zip(links, books, strict=True):
-        verdict = job.decide(signal, job.strategy, link, book, today)
+        verdict = job.decide(signal, job.strategy, link, Scene(book, job.journal.now, today))
         decision = _write_decision(job, link.account_id, verdict)
         tell_decision(job.journal, decision)
         if isinstance(verdict, Plan):

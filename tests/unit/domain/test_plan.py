@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import uuid4
 
@@ -12,13 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.alert_signal import Sentiment, Side, Signal, SignalKind, SignalOrderType
+from shared.domain.calendar import trade_date
+from shared.domain.decision.decide import decide
+from shared.domain.decision.scene import Scene
+from shared.domain.decision.size import scaled
 from shared.domain.ids import AccountId, IntentId, StrategyId, UserId
 from shared.domain.order import Action, IntentState, OrderType, Role
-from shared.domain.plan import Book, Denied, Disposition, Held, Plan, decide
+from shared.domain.plan import Book, Denied, Disposition, Held, Plan
 from shared.domain.position import OpenIntent
-from shared.domain.strategy import AccountLink, SizeFrom, Strategy, scaled
+from shared.domain.strategy import AccountLink, SizeFrom, Strategy
 
-ON = date(2026, 11, 2)
+NOW = datetime(2026, 11, 2, 15, tzinfo=UTC)
 FRONT = "NQZ6"
 
 STRATEGY = Strategy(
@@ -54,9 +58,13 @@ def book(net: int, contract: str = FRONT, root: str = "NQ") -> Book:
     return Book(held=(Held(contract, root, net),)) if net else Book()
 
 
+def scene(known: Book) -> Scene:
+    return Scene(known, NOW, trade_date(NOW))
+
+
 def summary(signal: Signal, net: int) -> object:
     """What is done, in short: (role, action, quantity) of each order, or the refusal's code."""
-    verdict = decide(signal, STRATEGY, LINK, book(net), ON)
+    verdict = decide(signal, STRATEGY, LINK, scene(book(net)))
     if isinstance(verdict, Denied):
         return verdict.code
     return [(each.role.value, each.action.value, each.qty_contracts) for each in verdict.drafts]
@@ -91,7 +99,7 @@ def test_table(signal: Signal, net: int, expected: object) -> None:
 
 
 def plan_of(signal: Signal, **changes: object) -> Plan:
-    verdict = decide(signal, STRATEGY, replace(LINK, **changes), Book(), ON)  # type: ignore[arg-type] # field names vary
+    verdict = decide(signal, STRATEGY, replace(LINK, **changes), scene(Book()))  # type: ignore[arg-type] # field names vary
     assert isinstance(verdict, Plan)
     return verdict
 
@@ -103,7 +111,7 @@ def test_an_entry_carries_its_bracket_and_the_alerts_price() -> None:
 
 
 def test_the_entry_of_a_reverse_waits_for_its_exit() -> None:
-    verdict = decide(SELL, STRATEGY, LINK, book(1), ON)
+    verdict = decide(SELL, STRATEGY, LINK, scene(book(1)))
     assert isinstance(verdict, Plan)
     assert verdict.drafts[1].after_leg == verdict.drafts[0].leg == f"exit.{FRONT}"
 
@@ -119,16 +127,16 @@ def test_the_cap_is_a_cap_and_zero_is_none() -> None:
 
 
 def test_a_zero_size_is_a_size() -> None:
-    verdict = decide(replace(BUY, quantity=0), STRATEGY, LINK, Book(), ON)
+    verdict = decide(replace(BUY, quantity=0), STRATEGY, LINK, scene(Book()))
     assert isinstance(verdict, Denied)
-    assert (verdict.disposition, verdict.code) == (Disposition.SKIPPED, "size.zero")
+    assert (verdict.disposition, verdict.code) == (Disposition.SKIPPED, "size.zero_asked")
     no_adds = replace(STRATEGY, position_add=0)
-    assert isinstance(decide(BUY, no_adds, LINK, book(1), ON), Denied)
+    assert isinstance(decide(BUY, no_adds, LINK, scene(book(1))), Denied)
 
 
 def test_the_strategys_size_can_be_made_to_win() -> None:
     fixed = replace(STRATEGY, size_from=SizeFrom.STRATEGY)
-    verdict = decide(replace(BUY, quantity=9), fixed, LINK, Book(), ON)
+    verdict = decide(replace(BUY, quantity=9), fixed, LINK, scene(Book()))
     assert isinstance(verdict, Plan)
     assert verdict.drafts[0].qty_contracts == 1
 
@@ -138,7 +146,7 @@ def test_a_custom_ticker_takes_the_entry_to_another_contract() -> None:
 
 
 def test_an_exit_goes_to_the_contract_held_not_to_the_front_month() -> None:
-    verdict = decide(CLOSE, STRATEGY, LINK, book(2, contract="NQU6"), ON)
+    verdict = decide(CLOSE, STRATEGY, LINK, scene(book(2, contract="NQU6")))
     assert isinstance(verdict, Plan)
     assert [each.contract for each in verdict.drafts] == ["NQU6"]
 
@@ -146,7 +154,7 @@ def test_an_exit_goes_to_the_contract_held_not_to_the_front_month() -> None:
 def test_a_close_that_names_a_side_never_ends_the_other() -> None:
     close_long = replace(CLOSE, prev_sentiment=Sentiment.LONG)
     assert summary(close_long, 2) == [("exit", "Sell", 0)]
-    assert summary(close_long, -2) == "plan.flat"
+    assert summary(close_long, -2) == "plan.other_side"
 
 
 def test_a_partial_close_is_refused_and_an_ample_one_closes_all() -> None:
@@ -162,24 +170,24 @@ def open_entry(state: IntentState = IntentState.PENDING) -> OpenIntent:
 
 
 def test_a_close_behind_an_unfilled_entry_is_not_a_no_op() -> None:
-    verdict = decide(CLOSE, STRATEGY, LINK, Book(open_intents=(open_entry(),)), ON)
+    verdict = decide(CLOSE, STRATEGY, LINK, scene(Book(open_intents=(open_entry(),))))
     assert isinstance(verdict, Plan)
     assert [each.role for each in verdict.drafts] == [Role.EXIT]
 
 
 def test_a_second_close_behind_an_open_exit_is_a_no_op() -> None:
     leave = replace(open_entry(), role=Role.EXIT, action=Action.SELL, account_seq=2)
-    verdict = decide(CLOSE, STRATEGY, LINK, replace(book(1), open_intents=(leave,)), ON)
+    verdict = decide(CLOSE, STRATEGY, LINK, scene(replace(book(1), open_intents=(leave,))))
     assert isinstance(verdict, Denied)
     assert verdict.code == "plan.flat"
 
 
 def test_one_owner_for_a_root_unless_the_account_is_shared() -> None:
     taken = Book(other_owners={"NQ": StrategyId(9)})
-    verdict = decide(BUY, STRATEGY, LINK, taken, ON)
+    verdict = decide(BUY, STRATEGY, LINK, scene(taken))
     assert isinstance(verdict, Denied)
     assert verdict.code == "netting.owned_by"
-    assert isinstance(decide(BUY, STRATEGY, replace(LINK, exclusive=False), taken, ON), Plan)
+    assert isinstance(decide(BUY, STRATEGY, replace(LINK, exclusive=False), scene(taken)), Plan)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +200,7 @@ def test_one_owner_for_a_root_unless_the_account_is_shared() -> None:
     ],
 )
 def test_refusals(signal: Signal, strategy: Strategy, link: AccountLink, code: str) -> None:
-    verdict = decide(signal, strategy, link, Book(), ON)
+    verdict = decide(signal, strategy, link, scene(Book()))
     assert isinstance(verdict, Denied)
     assert (verdict.disposition, verdict.code) == (Disposition.BLOCKED, code)
 
@@ -220,7 +228,7 @@ def test_plans_keep_their_promises(
     signal: Signal, net: int, qty: int | None, multiplier: Decimal, cap: int
 ) -> None:
     link = replace(LINK, multiplier=multiplier, max_contracts=cap)
-    verdict = decide(replace(signal, quantity=qty), STRATEGY, link, book(net), ON)
+    verdict = decide(replace(signal, quantity=qty), STRATEGY, link, scene(book(net)))
     if isinstance(verdict, Denied):
         assert verdict.disposition in (Disposition.SKIPPED, Disposition.BLOCKED)
         return
@@ -239,3 +247,27 @@ def test_plans_keep_their_promises(
 def test_scaling_rounds_down() -> None:
     assert scaled(3, replace(LINK, multiplier=Decimal("0.5"))) == 1
     assert scaled(1, replace(LINK, multiplier=Decimal("0.5"))) == 0
+
+
+STAND_LONG = replace(BUY, kind=SignalKind.STAND, side=None, sentiment=Sentiment.LONG)
+REVERSE = replace(BUY, kind=SignalKind.REVERSE, side=None)
+
+
+@pytest.mark.parametrize(
+    ("signal", "net", "expected"),
+    [
+        (STAND_LONG, 0, [("entry", "Buy", 1)]),
+        (STAND_LONG, 3, "plan.on_target"),
+        (STAND_LONG, -3, [("exit", "Buy", 0), ("entry", "Buy", 1)]),
+        (REVERSE, 0, "plan.flat"),
+        (REVERSE, 2, [("exit", "Sell", 0), ("entry", "Sell", 1)]),
+        (REVERSE, -2, [("exit", "Buy", 0), ("entry", "Buy", 1)]),
+        (replace(REVERSE, side=Side.BUY), -2, [("exit", "Buy", 0), ("entry", "Buy", 1)]),
+        (replace(REVERSE, side=Side.SELL), -2, "plan.on_target"),
+        (replace(BUY, kind=SignalKind.CANCEL, side=None), 1, "plan.unsupported"),
+        (replace(CLOSE, close_percent=Decimal(50)), 2, "plan.reduce"),
+        (replace(CLOSE, close_percent=Decimal(50)), 1, "size.zero"),
+    ],
+)
+def test_what_is_not_an_order(signal: Signal, net: int, expected: object) -> None:
+    assert summary(signal, net) == expected

@@ -1,0 +1,204 @@
+"""From a signal to the orders it means in one account: pure, and the only place that decides.
+
+    alert -> ask (what is wanted) -> size (how many here) -> one row of the table
+          -> exits first, then the entry, if no gate refuses it
+
+"Expected position" is what the strategy holds in the root once its open intents are through.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from shared.domain.alert_signal import Signal, SignalOrderType
+from shared.domain.decision.ask import Ask, ask_of, inverted
+from shared.domain.decision.entry import Entry
+from shared.domain.decision.exits import exits_of, holdings
+from shared.domain.decision.market import Market, market_of
+from shared.domain.decision.scene import Scene
+from shared.domain.decision.size import Sized, size_of, stand_of
+from shared.domain.decision.table import Case, Row, look_up
+from shared.domain.decision.words import Adds, Entering, Kind, Move
+from shared.domain.errors import TradeManagerError
+from shared.domain.gates import first_denial
+from shared.domain.instruments import product_of
+from shared.domain.order import Action, OrderType, Role
+from shared.domain.plan import Denied, Draft, Plan, blocked, skipped
+from shared.domain.position import expected_net
+from shared.domain.price import Rounding, snap
+from shared.domain.rules.entries import Direction
+from shared.domain.strategy import AccountLink, Strategy
+
+_ORDERS: Final = {
+    SignalOrderType.MARKET: OrderType.MARKET,
+    SignalOrderType.LIMIT: OrderType.LIMIT,
+    SignalOrderType.STOP: OrderType.STOP,
+}
+_FORBIDDEN_SIDE: Final = {Direction.LONG_ONLY: -1, Direction.SHORT_ONLY: 1, Direction.BOTH: 0}
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A signal read for one account."""
+
+    signal: Signal
+    ask: Ask
+    market: Market | None
+    strategy: Strategy
+    link: AccountLink
+    scene: Scene
+
+
+def decide(signal: Signal, strategy: Strategy, link: AccountLink, scene: Scene) -> Plan | Denied:
+    """The plan of `signal` for one account, or the reason for none."""
+    if not strategy.active:
+        return blocked("strategy.disabled", "The strategy is switched off.")
+    if not link.enabled:
+        return blocked("account.disabled", "The account is switched off for this strategy.")
+    meant = inverted(signal) if strategy.rules.inverse else signal
+    try:
+        ask, market = ask_of(meant), market_of(meant, strategy, link, scene.on)
+    except TradeManagerError as error:
+        return blocked(error.code, error.message)
+    if ask.kind is Kind.WITHDRAW:
+        return blocked("plan.unsupported", "Taking back entries is not offered.")
+    question = _Question(meant, ask, market, strategy, link, scene)
+    return _entering(question) if ask.kind.enters else _ending(question)
+
+
+def _entering(question: _Question) -> Plan | Denied:
+    market = question.market
+    if market is None:
+        return blocked("symbol.missing", "Neither the alert nor the strategy names a symbol.")
+    held = _expected(question.scene, market.root)
+    if question.ask.side == 0:  # a reverse goes to wherever we are not
+        question = replace(question, ask=replace(question.ask, side=-1 if held > 0 else 1))
+    sized, row = _row(question, held)
+    exits = exits_of(holdings(question.scene.book, market.root)) if row.move.exits else ()
+    if row.move is Move.REDUCE:
+        return _part_not_offered(sized, held)
+    if not row.move.enters:
+        return _outcome(question, row, exits, sized, held)
+    entry = _entry(question, market, row.move, sized, held)
+    denied = first_denial(entry)
+    if denied is not None:
+        return denied if not exits else Plan(exits, row.code, _says(row, exits), denied)
+    drafts = (*exits, _draft(entry, exits))
+    return Plan(drafts, row.code, _says(row, drafts))
+
+
+def _ending(question: _Question) -> Plan | Denied:
+    found = holdings(question.scene.book, None if question.market is None else question.market.root)
+    side = question.ask.side
+    meant = tuple(each for each in found if side == 0 or each.net_qty * side > 0)
+    held = sum(abs(each.net_qty) for each in meant) * (side or 1)
+    if not meant and found:
+        held = found[0].net_qty
+    sized, row = _row(question, held)
+    if row.move is Move.REDUCE:
+        return _part_not_offered(sized, held)
+    return _outcome(question, row, exits_of(meant), sized, held)
+
+
+def _row(question: _Question, held: int) -> tuple[Sized, Row]:
+    ask, strategy = question.ask, question.strategy
+    sized = size_of(ask, held, strategy, question.link)
+    rules = strategy.rules
+    spent = rules.entries.max_adds is not None and (
+        question.scene.history.adds_made >= rules.entries.max_adds
+    )
+    case = Case(
+        kind=ask.kind,
+        stand=stand_of(ask, held),
+        relation=sized.relation,
+        size=sized.size,
+        adds=Adds.SPENT if spent else Adds.LEFT,
+        entering=_side_of(rules.direction, ask.side),
+        opposite=rules.opposite,
+    )
+    return sized, look_up(case)
+
+
+def _side_of(direction: Direction, side: int) -> Entering:
+    forbidden = side != 0 and _FORBIDDEN_SIDE[direction] == side
+    return Entering.FORBIDDEN if forbidden else Entering.ALLOWED
+
+
+def _expected(scene: Scene, root: str) -> int:
+    held = sum(each.net_qty for each in scene.book.held if each.root == root)
+    return expected_net(held, [each for each in scene.book.open_intents if each.root == root])
+
+
+def _outcome(
+    question: _Question, row: Row, exits: tuple[Draft, ...], sized: Sized, held: int
+) -> Plan | Denied:
+    """A plan of exits alone, or the reason for nothing."""
+    if row.move is Move.EXIT:
+        return Plan(exits, row.code, _says(row, exits))
+    detail = {"position": str(held), "multiplier": str(question.link.multiplier)}
+    if sized.asked_contracts is not None:
+        detail["asked"] = str(sized.asked_contracts)
+    refuse = blocked if row.move is Move.REFUSE else skipped
+    return refuse(row.code, row.says, **detail)
+
+
+def _part_not_offered(sized: Sized, held: int) -> Denied:
+    return blocked(
+        "plan.reduce",
+        "Only a part would be closed; reducing by part is not offered.",
+        part=str(sized.qty_contracts),
+        position=str(held),
+    )
+
+
+def _entry(question: _Question, market: Market, move: Move, sized: Sized, held: int) -> Entry:
+    signal, tick = question.signal, product_of(market.root).tick_size
+    order_type = _ORDERS[signal.order_type]
+    limit = signal.limit_price if order_type is OrderType.LIMIT else None
+    trigger = signal.stop_price if order_type is OrderType.STOP else None
+    return Entry(
+        move=move,
+        action=Action.BUY if question.ask.side > 0 else Action.SELL,
+        root=market.root,
+        contract=market.contract,
+        qty_contracts=sized.qty_contracts,
+        held=0 if move is Move.REVERSE else held,
+        order_type=order_type,
+        price=None if limit is None else snap(limit, tick, Rounding.NEAREST),
+        stop_price=None if trigger is None else snap(trigger, tick, Rounding.NEAREST),
+        reference_price=signal.price,
+        strategy=question.strategy,
+        link=question.link,
+        scene=question.scene,
+    )
+
+
+def _draft(entry: Entry, exits: tuple[Draft, ...]) -> Draft:
+    """The entry as an order; of a reverse, it waits for the last exit."""
+    return Draft(
+        role=Role.ENTRY,
+        leg="entry",
+        action=entry.action,
+        root=entry.root,
+        contract=entry.contract,
+        qty_contracts=entry.qty_contracts,
+        order_type=entry.order_type,
+        price=entry.price,
+        stop_price=entry.stop_price,
+        reference_price=entry.reference_price,
+        take_profit_ticks=entry.strategy.take_profit_ticks,
+        stop_loss_ticks=entry.strategy.stop_loss_ticks,
+        after_leg=exits[-1].leg if exits else None,
+    )
+
+
+def _says(row: Row, drafts: tuple[Draft, ...]) -> str:
+    orders = ", ".join(_order_in_words(each) for each in drafts)
+    return f"{row.says} {orders}."
+
+
+def _order_in_words(draft: Draft) -> str:
+    if draft.role is Role.ENTRY:
+        return f"{draft.action} {draft.qty_contracts} {draft.contract}"
+    return f"Close {draft.contract}"

@@ -1,0 +1,45 @@
+"""What a strategy holds, or is about to hold, and the orders that end it."""
+
+from __future__ import annotations
+
+from shared.domain.instruments import sibling
+from shared.domain.order import Action, Role
+from shared.domain.plan import Book, Draft, Held
+from shared.domain.position import expected_net
+
+
+def holdings(book: Book, root: str | None) -> tuple[Held, ...]:
+    """Expected positions that are not flat, in `root`; everywhere for None.
+
+    Where the root has none, those of its mini or micro: the account's ticker may have been
+    changed while a position was open, and an exit addresses what is held.
+    """
+    everything = _expected(book)
+    if root is None:
+        return everything
+    mine = tuple(each for each in everything if each.root == root)
+    return mine or tuple(each for each in everything if each.root == sibling(root))
+
+
+def exits_of(held: tuple[Held, ...]) -> tuple[Draft, ...]:
+    """One exit for each contract; its quantity is read from fills when it is claimed."""
+    return tuple(
+        Draft(
+            role=Role.EXIT,
+            leg=f"exit.{each.contract}",
+            action=Action.SELL if each.net_qty > 0 else Action.BUY,
+            root=each.root,
+            contract=each.contract,
+            qty_contracts=0,
+        )
+        for each in held
+    )
+
+
+def _expected(book: Book) -> tuple[Held, ...]:
+    net = {(each.root, each.contract): each.net_qty for each in book.held}
+    for intent in sorted(book.open_intents, key=lambda each: each.account_seq):
+        key = (intent.root, intent.contract)
+        if not intent.role.protective:
+            net[key] = expected_net(net.get(key, 0), [intent])
+    return tuple(Held(contract, root, qty) for (root, contract), qty in net.items() if qty != 0)

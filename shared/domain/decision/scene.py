@@ -1,0 +1,86 @@
+"""All that is known of one account when one strategy decides for it, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from shared.domain.ids import StrategyId
+from shared.domain.order import Action
+from shared.domain.plan import Book
+from shared.domain.position import Position
+
+
+@dataclass(frozen=True, slots=True)
+class PastEntry:
+    """An entry intent of the strategy in the account that was not refused before it was sent."""
+
+    at: datetime
+    root: str
+    contract: str
+    action: Action
+    qty_contracts: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the strategy did in the account. `recent` reaches back as far as any brake looks.
+
+    `adds_made` counts entries after the first one since flat. `asked_entries` counts the entry
+    signals of the strategy before this one, for "each n-th". `since_review` counts entries since
+    a person last resumed it.
+    """
+
+    adds_made: int = 0
+    last_entry_at: datetime | None = None
+    flat_since: datetime | None = None  # None: never held, or holds now
+    asked_entries: int = 0
+    since_review: int = 0
+    recent: tuple[PastEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Contracts per root of the whole account, every owner, entries in flight included.
+
+    `net` is signed; `gross` counts opposite owners both.
+    """
+
+    net: Mapping[str, int] = field(default_factory=dict)
+    gross: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """P&L in US dollars, net of fees. `open_usd` is None when no price is fresh enough."""
+
+    day_usd: Decimal = Decimal(0)
+    week_usd: Decimal = Decimal(0)
+    open_usd: Decimal | None = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """A control that refuses entries: `code` says which, `reason` is the person's own words."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """`on` is the trade date of `now`. Everything beyond the book has a neutral default."""
+
+    book: Book
+    now: datetime
+    on: date
+    history: History = History()
+    followed: Mapping[StrategyId, int] = field(default_factory=dict)  # signed contracts
+    exposure: Exposure = Exposure()
+    account_result: Result = Result()
+    strategy_result: Result = Result()
+    positions: Mapping[str, Position] = field(default_factory=dict)  # contract -> the strategy's
+    halts: tuple[Halt, ...] = ()
+    quote: Decimal | None = None  # of the contract to be traded, younger than 2 s
