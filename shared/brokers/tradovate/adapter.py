@@ -130,6 +130,7 @@ class TradovateBroker:
                 group.create_task(self._auth.keep())
                 group.create_task(self._feed.run())
                 group.create_task(self._feed.resolve())
+                group.create_task(self._feed.doubts.run())
                 group.create_task(self._quotes.run())
         except BaseExceptionGroup as failures:
             expired = failures.subgroup(CredentialsExpired)

@@ -89,17 +89,30 @@ class EntityStore:
             pass
 
     def _take(self, kind: str, rows: object) -> Iterator[models.Entity]:
-        model = KINDS.get(kind)
-        if model is None:
-            return
-        for raw in _listed(rows):
-            try:
-                row = msgspec.convert(raw, model)
-                fresh = self._tables.put(row)
-            except ValueError as error:  # also msgspec's: a field is missing or of another type
-                raise Garbled(f"{kind}: {error}") from error
-            if fresh:
+        for row in _converted(kind, rows):
+            if self._tables.put(row):
                 yield row
+
+    # --- doubts -------------------------------------------------------------------------------
+    @property
+    def in_doubt(self) -> bool:
+        """Whether rows differ of which nothing says which is the later one."""
+        return bool(self._tables.doubts)
+
+    def take_doubts(self) -> dict[str, frozenset[int]]:
+        """The ids of such rows by kind; whoever takes them asks the broker, then `settle`s."""
+        doubts, self._tables.doubts = self._tables.doubts, set()
+        kinds = {kind for kind, _ in doubts}
+        return {kind: frozenset(id_ for k, id_ in doubts if k == kind) for kind in kinds}
+
+    def doubt(self, kind: str, ids: frozenset[int]) -> None:
+        """The broker could not be asked about these."""
+        self._tables.doubts |= {(kind, id_) for id_ in ids}
+
+    def settle(self, kind: str, rows: object) -> list[_Told]:
+        """Take in what the broker answered about a doubt; the new facts. Raises Garbled."""
+        settled = [row for row in _converted(kind, rows) if self._tables.settle(row)]
+        return [fact for row in settled for fact in self._touched(row) if self._is_news(fact)]
 
     # --- telling ------------------------------------------------------------------------------
     def facts(self) -> list[_Told]:
@@ -243,6 +256,18 @@ def _key(fact: _Told) -> object:
             return (fact.account, fact.contract_id)
         case BalanceFact():
             return fact.account
+
+
+def _converted(kind: str, rows: object) -> Iterator[models.Entity]:
+    """Rows of a kind that matters here, one by one. Raises Garbled."""
+    model = KINDS.get(kind)
+    for raw in () if model is None else _listed(rows):
+        try:
+            row: models.Entity = msgspec.convert(raw, model)
+            _ = row.at  # a time that is none would be found out later
+        except ValueError as error:  # also msgspec's: a field is missing or of another type
+            raise Garbled(f"{kind}: {error}") from error
+        yield row
 
 
 def _listed(rows: object) -> list[object]:

@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 from shared.brokers.tradovate import limits
 from shared.brokers.tradovate.auth import Auth
 from shared.brokers.tradovate.cache import EntityStore
+from shared.brokers.tradovate.doubts import Doubts
 from shared.brokers.tradovate.health import HealthBoard
 from shared.brokers.tradovate.login import Urls
 from shared.brokers.tradovate.outcomes import Answered, Reply, words_of
@@ -75,6 +76,7 @@ class UserFeed:
         self._socket: VenueSocket | None = None
         self._by_accounts = False
         self._resolve_now = asyncio.Event()
+        self.doubts = Doubts(reader, store, outlet, clock)
 
     @property
     def socket(self) -> VenueSocket | None:
@@ -119,6 +121,7 @@ class UserFeed:
             self._socket = socket
             await self._sync(socket, token)
             self._outlet.synced()
+            self.doubts.look()
             self._board.streaming()
             synced_at = self._clock.monotonic()
             log.info("broker_feed_synced")
@@ -171,6 +174,7 @@ class UserFeed:
                 pass  # facts are told, not untold
             case {"entityType": str(kind), "entity": entity}:
                 self._outlet.push(self._store.apply(kind, entity))
+                self.doubts.look()
                 if self._store.needs_name:
                     self._resolve_now.set()
             case _:

@@ -65,6 +65,11 @@ CONTRACT_AGE_S_MAX: Final = 24 * HOUR_S
 IDS_PER_READ_MAX: Final = 100
 RESOLVE_EVERY_S: Final = 1.0
 RESOLVE_PAUSE_S_MAX: Final = 30.0
+# Rows of one instant come within this; then the broker is asked which of them stands.
+DOUBT_GATHER_S: Final = 0.25
+DOUBT_EVERY_S: Final = 1.0
+DOUBT_RETRY_S: Final = 5.0
+DOUBT_PAUSE_S_MAX: Final = 30.0
 
 # --- reconnecting -----------------------------------------------------------------------------
 FIRST_RETRY_S: Final = 0.25

@@ -57,6 +57,7 @@ class CashBalance(Entity, frozen=True, rename="camel", kw_only=True):
 class Position(Entity, frozen=True, rename="camel", kw_only=True):
     account_id: int
     contract_id: int
+    trade_date: TradeDate | None = None  # documented as always there
     net_pos: int
     net_price: Decimal | None = None
     prev_price: Decimal | None = None

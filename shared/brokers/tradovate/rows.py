@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Final, Generic, TypeVar
 
 from shared.brokers.tradovate import models
@@ -55,6 +56,14 @@ class Rows(Generic[E]):
         self._rows[row.id] = row
         return True
 
+    def settle(self, row: E) -> bool:
+        """Keep what the broker says when asked, unless a later row has come since."""
+        known = self._rows.get(row.id)
+        if known is not None and (known == row or known.at > row.at):
+            return False
+        self._rows[row.id] = row
+        return True
+
     def get(self, id_: int) -> E | None:
         return self._rows.get(id_)
 
@@ -72,11 +81,32 @@ def supersedes(row: models.Entity, known: models.Entity) -> bool:
     """
     if row.at != known.at:
         return row.at > known.at
+    if _day(row) != _day(known):
+        return _day(row) > _day(known)
     return _progress(row) >= _progress(known)
+
+
+def is_in_doubt(row: models.Entity, known: models.Entity) -> bool:
+    """Whether nothing but a question to the broker tells which of two copies is the later one.
+
+    That of money and of what is held: several fills may be booked within one millisecond, and a
+    bust makes the traded sum smaller again. A later trading day is always later.
+    """
+    if not isinstance(row, models.Position | models.CashBalance) or row == known:
+        return False
+    return row.at == known.at and _day(row) == _day(known)
 
 
 def is_final(status: BrokerStatus) -> bool:
     return status in _FINAL
+
+
+def _day(row: models.Entity) -> date:
+    match row:
+        case models.Position(trade_date=day) | models.CashBalance(trade_date=day):
+            return date.min if day is None else day.day_of
+        case _:
+            return date.min
 
 
 def _progress(row: models.Entity) -> int:  # noqa: PLR0911 - one branch for each kind of row

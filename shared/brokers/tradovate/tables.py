@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from shared.brokers.tradovate import mapping, models
-from shared.brokers.tradovate.rows import Recent, Rows
+from shared.brokers.tradovate.rows import Recent, Rows, is_in_doubt, supersedes
 
 KINDS: Final[Mapping[str, type[models.Entity]]] = {
     "contract": models.Contract,
@@ -38,6 +38,7 @@ class Tables:
         self.order_of_command: Recent[int, int] = Recent()
         self.rejections: Recent[int, str] = Recent()  # by order
         self.refused_commands: Recent[int, str] = Recent()  # by command
+        self.doubts: set[tuple[str, int]] = set()  # kind and id, of rows that are to be asked for
 
     def put(self, row: models.Entity) -> bool:  # noqa: C901, PLR0911 - one branch a kind
         """Keep a row; False when a later copy of it is known already."""
@@ -59,8 +60,10 @@ class Tables:
             case models.FillFee():
                 return self.fees.put(row)
             case models.Position():
+                self._weigh("position", row, self.positions.get(row.id))
                 return self.positions.put(row)
             case models.CashBalance():
+                self._weigh("cashBalance", row, self.balances.get(row.id))
                 return self.balances.put(row)
             case models.Contract():
                 fresh = self.names.get(row.id) != row.name
@@ -68,6 +71,24 @@ class Tables:
                 return fresh
             case _:
                 return False
+
+    def settle(self, row: models.Entity) -> bool:
+        """Keep a row that was asked for because of a doubt; False when it says nothing new."""
+        match row:
+            case models.Position():
+                return self.positions.settle(row)
+            case models.CashBalance():
+                return self.balances.settle(row)
+            case _:
+                return False
+
+    def _weigh(self, kind: str, row: models.Entity, known: models.Entity | None) -> None:
+        if known is None or row == known:
+            return
+        if is_in_doubt(row, known):
+            self.doubts.add((kind, row.id))
+        elif supersedes(row, known):
+            self.doubts.discard((kind, row.id))  # later than either of those
 
     def version(self, order_id: int) -> models.OrderVersion | None:
         """The version of an order that is in force."""
