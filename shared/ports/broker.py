@@ -77,13 +77,67 @@ class ModifyRequest:
     stop_price: Decimal | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Trailing:
+    """From `trigger` points of profit on, the stop follows `distance` points behind.
+
+    It moves in steps of `step` points. A `distance` equal to `trigger` brings the stop to the
+    entry's price at first: this protocol's way to break even.
+    """
+
+    distance: Decimal
+    trigger: Decimal
+    step: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """The exits of a part of an entry, measured from its fill in points, positive outwards.
+
+    `follows`: the stop trails by its own distance from the start. One of `follows` and
+    `trailing` at most.
+    """
+
+    qty_contracts: int
+    take_profit: Decimal | None = None
+    stop_loss: Decimal | None = None
+    follows: bool = False
+    trailing: Trailing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyRequest:
+    """An entry whose exits the broker places itself, as it fills, at distances from the fill.
+
+    The brackets share out the entry's quantity. Its orders have no client ids of their own: the
+    facts name the entry by `client_id` and the exits by their `strategy`.
+    """
+
+    account: int
+    account_name: str
+    client_id: str
+    contract: str
+    action: Action
+    qty_contracts: int
+    order_type: OrderType
+    time_in_force: TimeInForce
+    brackets: tuple[Bracket, ...]
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    priority: Priority = Priority.ENTRY
+
+
 # --- outcomes ---------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The broker took it for processing. `leg_order_ids` follow the order of the request's legs."""
+    """The broker took it for processing. `leg_order_ids` follow the order of the request's legs.
+
+    `is_strategy`: the id is that of an order strategy, whose orders only the facts name.
+    """
 
     order_id: int
     leg_order_ids: tuple[int, ...] = ()
+    is_strategy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +185,8 @@ class OrderFact:
     stop_price: Decimal | None
     at: datetime
     reject_reason: str | None = None
+    strategy: str | None = None  # the client id of the order strategy whose exit this is
+    unclaimed: bool = False  # perhaps of a strategy of ours that has not named all its orders yet
 
 
 @dataclass(frozen=True, slots=True)

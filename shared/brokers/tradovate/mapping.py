@@ -115,7 +115,7 @@ def client_id_of(
     first = min(versions, key=lambda version: version.id, default=None)
     if first is not None:
         texts.append(first.text)
-    return next((text for text in texts if text is not None and _is_ours(text)), None)
+    return next((text for text in texts if is_ours(text)), None)
 
 
 def effective_version(
@@ -141,6 +141,9 @@ def order_fact(
     contract: str,
     client_id: str | None,
     reject_reason: str | None,
+    strategy: str | None = None,
+    *,
+    unclaimed: bool = False,
 ) -> OrderFact:
     if order.contract_id is None:
         raise ValueError("a spread is no fact of ours")
@@ -159,6 +162,8 @@ def order_fact(
         stop_price=version.stop_price,
         at=order.at,
         reject_reason=reject_reason if order.ord_status is BrokerStatus.REJECTED else None,
+        strategy=strategy,
+        unclaimed=unclaimed,
     )
 
 
@@ -214,8 +219,9 @@ def _took_effect(command: models.Command) -> bool:
     return command.command_type == "Modify" and command.command_status in _IN_EFFECT
 
 
-def _is_ours(text: str) -> bool:
-    if len(text) != _UUID_LENGTH:
+def is_ours(text: str | None) -> bool:
+    """Whether a client id looks like one of ours."""
+    if text is None or len(text) != _UUID_LENGTH:
         return False
     try:
         UUID(text)

@@ -13,6 +13,7 @@
     200 with a failureReason that decides nothing        Unknown
     200 with another failureReason                       Refused
     200 with the id, alone or with "Success"             Accepted
+    200 with an order strategy; one that failed          Accepted; Refused
     200 with anything else, or unreadable                Unknown
 
 Sources: Tradovate partner pages "Error Handling" and "Rate Limits", OpenAPI PlaceOrderResult.
@@ -37,6 +38,8 @@ UNAUTHORIZED: Final = "broker.unauthorized"
 # These words tell that something went wrong, not that nothing works.
 _UNDECIDED: Final = frozenset({"RiskCheckTimeout", "UnknownReason", "OtherExecutionRelated"})
 _TOO_LATE: Final = "TooLate"
+# `OrderStrategy.status` of one that has placed nothing (partner OpenAPI).
+FAILED_STRATEGIES: Final = frozenset({"ExecutionFailed", "NotEnoughLiquidity"})
 _SNAKE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _OK, _OK_END, _CLIENT_END = 200, 300, 500
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 400, 401, 403, 429
@@ -47,6 +50,8 @@ class Kind(StrEnum):
     PLACE = "place"
     MODIFY = "modify"
     CANCEL = "cancel"
+    START = "start"  # an order strategy
+    INTERRUPT = "interrupt"
 
 
 # --- what the transports report ---------------------------------------------------------------
@@ -174,6 +179,8 @@ def _processed(kind: Kind, body: object, order_id: int | None, legs: int) -> Out
         return Refused("broker.refused.error_text", words_of(body))
     if reason is not None and reason != "Success":
         return _failed(kind, str(reason), words_of(body))
+    if kind in {Kind.START, Kind.INTERRUPT}:
+        return _strategy(kind, body.get("orderStrategy"))
     given = _id(body, "orderId" if kind is Kind.PLACE else "commandId")
     if given is None:
         return Unknown("broker.no_id")
@@ -182,6 +189,19 @@ def _processed(kind: Kind, body: object, order_id: int | None, legs: int) -> Out
     if order_id is None:
         raise ValueError("a modify or cancel names its order")
     return Accepted(order_id)
+
+
+def _strategy(kind: Kind, row: object) -> Outcome:
+    """A strategy that failed at once has placed nothing that works (OrderStrategy.status)."""
+    given = _id(row, "id") if isinstance(row, Mapping) else None
+    if given is None or not isinstance(row, Mapping):
+        return Unknown("broker.no_id")
+    status = row.get("status")
+    if kind is Kind.START and status in FAILED_STRATEGIES:
+        words = row.get("failureMessage")
+        text = words if isinstance(words, str) else ""
+        return Refused(f"broker.refused.{snake(str(status))}", text[:REASON_LENGTH_MAX])
+    return Accepted(given, is_strategy=True)
 
 
 def _failed(kind: Kind, reason: str, words: str) -> Outcome:

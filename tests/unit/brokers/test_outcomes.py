@@ -20,6 +20,7 @@ from shared.brokers.tradovate.outcomes import (
 from shared.ports.broker import Accepted, NotSent, Outcome, Refused, Unknown
 
 PLACE, MODIFY, CANCEL = Kind.PLACE, Kind.MODIFY, Kind.CANCEL
+START, INTERRUPT = Kind.START, Kind.INTERRUPT
 ORDER = 296445350031
 
 TABLE: list[tuple[Kind, Reply, Outcome]] = [
@@ -34,6 +35,27 @@ TABLE: list[tuple[Kind, Reply, Outcome]] = [
     (PLACE, Answered(200, {"orderId": ORDER, "errorText": ""}), Accepted(ORDER)),
     (PLACE, Answered(200, {"orderId": ORDER, "violations": []}), Accepted(ORDER)),
     (PLACE, Answered(201, {"orderId": ORDER}), Accepted(ORDER)),
+    (START, Answered(200, {"orderStrategy": {"id": 5}}), Accepted(5, is_strategy=True)),
+    (START, Answered(200, {"orderStrategy": {}}), Unknown("broker.no_id")),
+    (START, Answered(200, {"orderId": ORDER}), Unknown("broker.no_id")),
+    (START, NoAnswer("broker.timeout"), Unknown("broker.timeout")),
+    (
+        START,
+        Answered(200, {"errorText": "Invalid or missed parameters"}),
+        Refused("broker.refused.error_text", "Invalid or missed parameters"),
+    ),
+    (
+        START,
+        Answered(
+            200, {"orderStrategy": {"id": 5, "status": "ExecutionFailed", "failureMessage": "No"}}
+        ),
+        Refused("broker.refused.execution_failed", "No"),
+    ),
+    (
+        INTERRUPT,
+        Answered(200, {"orderStrategy": {"id": 5, "status": "ExecutionInterrupted"}}),
+        Accepted(5, is_strategy=True),
+    ),
     (MODIFY, Answered(200, {"commandId": 9}), Accepted(7)),
     (CANCEL, Answered(200, {"commandId": 9, "failureReason": "Success"}), Accepted(7)),
     # refused in so many words
