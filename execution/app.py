@@ -72,6 +72,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         row = await ledger.login(lease.connection_id)
         tokens = TokenStore(ledger, vault, row)
         broker = make_broker(row, vault, tokens, settings, clock, egress)
+        await egress.spending.sync()  # what the login's last owner spent of this hour
         return Login(lease, row, broker, ledger, prices, bell, clock, changed=changed)
 
     readiness = Readiness(clock)
@@ -79,6 +80,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     await service.resources.enter_async_context(
         health_server(settings.health_host, settings.health_port, readiness)
     )
+    service.on_drain(egress.spending.sync)
     service.on_drain(logins.release)
     for name, work in {
         "publisher": publisher.run(),
@@ -91,6 +93,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "reconcile": reconcile.rounds.run(),
         "resolver": Resolver(ledger, logins, bell, clock).rounds.run(),
         "commands": commands.rounds.run(),
+        "spending": egress.spending.run(),
         "quotes": prices.publish(QuoteStream(redis, clock)),
     }.items():
         service.spawn(name, work)

@@ -15,7 +15,9 @@ from shared.brokers.registry import BROKERS
 from shared.brokers.tradovate.egress import Egress
 from shared.brokers.tradovate.login import Environment, Login, urls_for
 from shared.brokers.tradovate.quota import MemoryAttempts, Quotas, TwoBooks
+from shared.brokers.tradovate.spend import Spending
 from shared.db.failures import DatabaseAway
+from shared.db.request_spend import RequestSpend
 from shared.domain.errors import CredentialsExpired
 from shared.ports.broker import Broker
 from shared.ports.clock import Clock
@@ -36,7 +38,14 @@ def make_egress(settings: ExecutionSettings, engine: AsyncEngine, clock: Clock) 
         login_spacing_s=settings.broker_login_spacing_s,
     )
     book = TwoBooks(MemoryAttempts(clock), PostgresAttempts(engine), DatabaseAway)
-    return Egress(clock, SystemRandom(), quotas=quotas, book=book, name=settings.egress_address)
+    return Egress(
+        clock,
+        SystemRandom(),
+        quotas=quotas,
+        book=book,
+        spending=Spending(clock, RequestSpend(engine)),
+        name=settings.egress_address,
+    )
 
 
 def make_broker(

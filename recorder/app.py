@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from recorder.allowance import Allowance
 from recorder.handlers import GROUP, STREAMS, TYPES, Handlers
 from recorder.reader import TradovateReader
 from recorder.settings import RecorderSettings
 from recorder.watcher import Watcher
+from shared.brokers.tradovate.login import Environment, urls_for
 from shared.brokers.tradovate.rest import Rest
+from shared.brokers.tradovate.spend import Spending
 from shared.db.engine import make_engine
 from shared.db.inbox import Inbox
 from shared.db.outbox import Outbox
+from shared.db.request_spend import RequestSpend
 from shared.relay import Relay
 from shared.runtime.durability import require_durable
 from shared.runtime.health import health_server
@@ -51,11 +55,16 @@ async def start(settings: RecorderSettings, service: Service) -> None:
     paper, demo = Rest(settings.paper_url), Rest(settings.tradovate_demo_url)
     for rest in (paper, demo):
         service.resources.push_async_callback(rest.aclose)
+    urls = {
+        "paper": urls_for(Environment.PAPER, settings.paper_url),
+        "demo": urls_for(Environment.DEMO, settings.tradovate_demo_url),
+    }
     watcher = Watcher(
         engine,
         {"paper": TradovateReader(paper), "demo": TradovateReader(demo)},
         Opener(settings.vault_private_key.get_secret_value()),
         clock,
+        Allowance(Spending(clock, RequestSpend(engine)), urls),
         every_s=settings.recorder_poll_s,
         bell=publisher.offer,
     )

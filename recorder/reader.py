@@ -14,6 +14,7 @@ from shared.brokers.tradovate.wire import Garbled
 from shared.domain.errors import BrokerUnavailable
 
 _OK: Final = 200
+REQUESTS: Final = 3  # of one look
 _Row = TypeVar("_Row", bound=models.Entity)
 
 

@@ -33,6 +33,7 @@ class Watched:
     connection_id: int
     user_id: int
     environment: str
+    login_name: str
     token_sealed: bytes
 
 
@@ -42,6 +43,7 @@ async def watched(connection: AsyncConnection) -> list[Watched]:
             broker_connections.c.id,
             broker_connections.c.user_id,
             broker_connections.c.environment,
+            broker_connections.c.login_name,
             broker_sessions.c.token_sealed,
         )
         .join(broker_sessions, broker_sessions.c.connection_id == broker_connections.c.id)
@@ -54,7 +56,7 @@ async def watched(connection: AsyncConnection) -> list[Watched]:
         .order_by(broker_connections.c.id)
     )
     rows = await connection.execute(query)
-    return [Watched(row.id, row.user_id, row.environment, row.token_sealed) for row in rows]
+    return [Watched(*row) for row in rows]
 
 
 async def books_of(connection: AsyncConnection, login: Watched, fill_ids: Collection[int]) -> Books:

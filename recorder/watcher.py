@@ -12,8 +12,9 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from recorder.allowance import Allowance
 from recorder.drift import differences
-from recorder.reader import BrokerReader
+from recorder.reader import REQUESTS, BrokerReader
 from recorder.watch_store import Watched, ask_to_reconcile, books_of, watched
 from shared.contracts.envelope import Envelope
 from shared.db.failures import is_outage
@@ -41,6 +42,7 @@ class Watcher:
         readers: Mapping[str, BrokerReader],
         vault: Opening,
         clock: Clock,
+        allowance: Allowance,
         *,
         every_s: float,
         bell: Callable[[Sequence[Envelope]], None],
@@ -49,6 +51,7 @@ class Watcher:
         self._readers = readers
         self._vault = vault
         self._clock = clock
+        self._allowance = allowance
         self._every_s = every_s
         self._bell = bell
 
@@ -86,6 +89,7 @@ class Watcher:
 
     async def compare(self, login: Watched) -> Envelope | None:
         """One look; the bell of the command it led to, if any. No transaction is open meanwhile."""
+        await self._allowance.take(login.environment, login.login_name, REQUESTS)
         # Judged by the time before the look: whatever changes during a slow one is still moving.
         began = self._clock.now()
         seen = await self._readers[login.environment].look(self._token(login))

@@ -32,6 +32,7 @@ WRITER: Final[dict[str, str]] = {
     "leases": "execution",
     "broker_sessions": "execution",
     "broker_auth_attempts": "execution",
+    "broker_requests": "execution",  # recorder adds its own through tm_spend_requests
     "account_balances": "execution",
     "command_results": "execution",
     "recorded_positions": "recorder",
@@ -55,16 +56,18 @@ NO_OWNER: Final = frozenset(
         "contracts",
         "login_attempts",
         "broker_auth_attempts",
+        "broker_requests",
     }
 )
 
 # What a service must not even read: it has no business there.
 HIDDEN: Final[dict[str, tuple[str, ...]]] = {
-    "api": ("broker_auth_attempts",),
+    "api": ("broker_auth_attempts", "broker_requests"),
     "gateway": (
         "broker_connections",
         "broker_sessions",
         "broker_auth_attempts",
+        "broker_requests",
         "login_attempts",
         "alerts",
     ),
@@ -72,6 +75,7 @@ HIDDEN: Final[dict[str, tuple[str, ...]]] = {
         "broker_connections",
         "broker_sessions",
         "broker_auth_attempts",
+        "broker_requests",
         "sessions",
         "login_attempts",
     ),

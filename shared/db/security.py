@@ -80,6 +80,28 @@ FUNCTIONS: Final = (
     """,
 )
 
+# Of tables that are younger than the first revision: made when the table is there.
+_YOUNGER: Final = {
+    "broker_requests": (
+        """
+        CREATE OR REPLACE FUNCTION tm_spend_requests(scopes text[], ages_s int[], counts int[])
+        RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+          DELETE FROM broker_requests
+          WHERE scope = ANY (scopes) AND minute < clock_timestamp() - interval '2 hours';
+          INSERT INTO broker_requests AS known (scope, minute, requests)
+          SELECT scope, date_trunc('minute', clock_timestamp() - make_interval(secs => age_s)),
+                 sum(requests)
+          FROM unnest(scopes, ages_s, counts) AS spent (scope, age_s, requests)
+          WHERE requests > 0 GROUP BY 1, 2 ORDER BY 1, 2
+          ON CONFLICT (scope, minute) DO UPDATE SET requests = known.requests + excluded.requests
+        $$
+        """,
+        "REVOKE ALL ON FUNCTION tm_spend_requests(text[], int[], int[]) FROM PUBLIC",
+        f"GRANT EXECUTE ON FUNCTION tm_spend_requests(text[], int[], int[]) TO {role('execution')}",
+        f"GRANT EXECUTE ON FUNCTION tm_spend_requests(text[], int[], int[]) TO {role('recorder')}",
+    )
+}
+
 
 def statements(metadata: MetaData) -> list[str]:
     """Everything, repeatable: running it again changes nothing."""
@@ -89,6 +111,7 @@ def statements(metadata: MetaData) -> list[str]:
         of_table = _grants(table) + ([] if table in NO_OWNER else _row_security(table))
         out += [_if_there(table, statement) for statement in of_table]
     out += list(FUNCTIONS)
+    out += [_if_there(table, each) for table, some in _YOUNGER.items() for each in some]
     out += [
         f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC"
         for name in (*_API_FUNCTIONS, *_GATEWAY_FUNCTIONS)
@@ -105,11 +128,11 @@ _GATEWAY_FUNCTIONS: Final = ("tm_find_ws_token(bytea)", "tm_live_sessions(bigint
 def _if_there(table: str, statement: str) -> str:
     """An earlier revision runs this too, when the tables of later ones are not there yet."""
     return f"""
-    DO $$ BEGIN
+    DO $if_there$ BEGIN
       IF to_regclass('public.{table}') IS NOT NULL THEN
         {statement};
       END IF;
-    END $$
+    END $if_there$
     """
 
 

@@ -19,7 +19,6 @@ import msgspec
 
 from shared.brokers.tradovate import limits, mapping, models
 from shared.brokers.tradovate.auth import Auth, TokenStore
-from shared.brokers.tradovate.budget import RequestBudget
 from shared.brokers.tradovate.cache import EntityStore
 from shared.brokers.tradovate.contracts import ContractBook
 from shared.brokers.tradovate.egress import Egress
@@ -99,7 +98,7 @@ class TradovateBroker:
             at_risk=lambda: self._store.at_risk,
             board=self._board,
         )
-        self._budget = RequestBudget(clock, metered=urls.metered)
+        self._budget = egress.spending.budget(urls, login.name)
         self._cooldown = limits.Cooldown(clock, rng)
         cooldowns = (self._cooldown, egress.cooldown(urls.rest))
         self._reader = Reader(self._rest, self._auth, cooldowns, self._budget)

@@ -1,5 +1,6 @@
 """What all logins of a process share because they leave by one address: gates and quotas.
 
+request budgets   one for each user at the broker (`spend`)
 connect gate      one for each host: 2 in flight, 3 s apart, one cool-down after a 429
 sign-in quotas    one book of attempts (`quota`), in front of which nobody knocks
 429 cool-down     one for each host's HTTP side
@@ -25,6 +26,7 @@ from shared.brokers.tradovate.quota import (
     Verb,
     Verdict,
 )
+from shared.brokers.tradovate.spend import Spending
 from shared.ports.clock import Clock
 
 CONNECT_SPACING_S: Final = 3.0
@@ -41,6 +43,7 @@ class Egress:
         *,
         quotas: Quotas = _DEFAULT_QUOTAS,
         book: AttemptBook | None = None,
+        spending: Spending | None = None,
         name: str = "default",
     ) -> None:
         self._clock = clock
@@ -48,6 +51,7 @@ class Egress:
         self._quotas = quotas
         self._unmetered = MemoryAttempts(clock)
         self._book = MemoryAttempts(clock) if book is None else book
+        self.spending = Spending(clock) if spending is None else spending
         self._name = name
         self._gates: dict[str, limits.ConnectGate] = {}
         self._cooldowns: dict[str, limits.Cooldown] = {}

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Table,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -197,4 +198,13 @@ broker_auth_attempts = Table(
     Column("at", c.WHEN, nullable=False, server_default=text("clock_timestamp()")),
     Index("ix_broker_auth_attempts_scope_at", "scope", "at"),
     comment="Knocks at a broker's sign-in door by egress address; kept for a day.",
+)
+
+broker_requests = Table(
+    "broker_requests",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("minute", c.WHEN, primary_key=True),
+    Column("requests", Integer, nullable=False),
+    comment="Requests of a user at a broker by minute, over all processes; kept two hours.",
 )

@@ -14,13 +14,21 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from sqlalchemy import insert, select, text
 
+from recorder.allowance import Allowance
 from recorder.reader import TradovateReader
+from recorder.watch_store import watched
 from recorder.watcher import Watcher
+from shared.brokers.tradovate.budget import REQUESTS_PER_HOUR
+from shared.brokers.tradovate.login import Environment, urls_for
 from shared.brokers.tradovate.rest import Rest
+from shared.brokers.tradovate.spend import Spending
 from shared.contracts.envelope import Envelope
+from shared.db.request_spend import RequestSpend
 from shared.db.tables import metadata
 from shared.db.uow import read_only, unit_of_work
 from shared.domain.errors import BrokerUnavailable
+from shared.ports.broker import Priority
+from shared.ports.spending import Spent
 from shared.runtime.clock import SystemClock
 from shared.vault import Opener, generate_keypair
 from tests.integration.recorder.world import World
@@ -149,7 +157,12 @@ async def watch(world: World) -> AsyncIterator[Watch]:
     rest = Rest("http://venue/v1", transport=httpx.ASGITransport(venue.app()))
     vault = Opener(generate_keypair()[0])
     readers = {"demo": TradovateReader(rest)}
-    watcher = Watcher(world.recorder, readers, vault, SystemClock(), every_s=60, bell=rung.extend)
+    clock = SystemClock()
+    spending = Spending(clock, RequestSpend(world.recorder))
+    allowance = Allowance(spending, {"demo": urls_for(Environment.DEMO)})
+    watcher = Watcher(
+        world.recorder, readers, vault, clock, allowance, every_s=60, bell=rung.extend
+    )
     made = Watch(world, venue, watcher, vault, rung)
     await made._as_execution(
         insert(metadata.tables["contracts"]).values(
@@ -267,3 +280,29 @@ async def test_rows_that_cannot_be_read_prove_nothing(watch: Watch, row: dict[st
         await TradovateReader(rest).look(TOKEN)
     assert raised.value.code == "broker.unreadable"
     await rest.aclose()
+
+
+async def test_a_look_draws_from_the_budget_of_execution_and_after_it(watch: Watch) -> None:
+    """Two processes' worth of objects on one record: what one spends, the other goes without."""
+    clock = SystemClock()
+    await watch.sign_in()
+    async with read_only(watch.world.recorder) as connection:
+        (login,) = await watched(connection)
+    theirs = Spending(clock, RequestSpend(watch.world.execution))
+    budget = theirs.budget(urls_for(Environment.DEMO), login.login_name)
+    await watch.watcher.compare(login)
+    await theirs.sync()
+    assert budget.hour_spent() == 3
+    record = RequestSpend(watch.world.execution)
+    scope = f"tradovateapi.com/{login.login_name}"
+    reserve = int(REQUESTS_PER_HOUR * 0.4)  # what recording may see spent by everybody
+    await record.add([Spent(scope, 600, reserve - 8)], [scope])
+    watch.venue.asked.clear()
+    await watch.watcher.compare(login)
+    assert len(watch.venue.asked) == 3
+    with pytest.raises(BrokerUnavailable) as caught:
+        await watch.watcher.compare(login)
+    assert caught.value.code == "broker.budget_spent"
+    assert len(watch.venue.asked) == 3  # the broker was not asked
+    await theirs.sync()
+    assert budget.draw(Priority.ENTRY) == 0  # entries still have room above recording

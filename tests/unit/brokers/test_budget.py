@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -9,11 +10,13 @@ import httpx
 import pytest
 
 from shared.brokers.tradovate.adapter import TradovateBroker
-from shared.brokers.tradovate.budget import BURST, RequestBudget
+from shared.brokers.tradovate.budget import BURST, HOUR_S, SLOT_S, RequestBudget
 from shared.brokers.tradovate.egress import Egress
 from shared.brokers.tradovate.login import Urls
-from shared.domain.errors import BrokerUnavailable
+from shared.brokers.tradovate.spend import Spending
+from shared.domain.errors import BrokerUnavailable, Unavailable
 from shared.ports.broker import Accepted, NotSent, Priority
+from shared.ports.spending import Spent
 from tests.unit.brokers.fake_clock import FakeClock
 from tests.unit.brokers.test_adapter import ENTRY
 from tests.unit.brokers.venue import LOGIN, MemoryTokens, Venue, token_answer
@@ -47,6 +50,62 @@ def test_what_is_spent_comes_back_at_the_hourly_rate() -> None:
 
 def test_a_venue_of_our_own_has_no_budget() -> None:
     assert drawn(RequestBudget(FakeClock(), metered=False), Priority.RECORDING) == 1_000
+
+
+def test_the_hour_is_shared_out_by_class_as_the_bucket_is() -> None:
+    clock = FakeClock()
+    budget = RequestBudget(clock, metered=True, per_hour=100, burst=1e6)
+    counts = [drawn(budget, priority) for priority in reversed(Priority) if priority]
+    assert counts == [40, 15, 15, 5, 5]
+    assert budget.draw(Priority.RESOLUTION) == SLOT_S
+    assert drawn(budget, Priority.EXIT) == 1_000
+    clock.advance(HOUR_S + SLOT_S)
+    assert drawn(budget, Priority.RECORDING) == 40
+
+
+def test_the_record_of_all_processes_counts_and_nothing_counts_twice() -> None:
+    clock = FakeClock()
+    budget = RequestBudget(clock, metered=True, per_hour=100, burst=1e6)
+    assert [budget.draw(Priority.ENTRY) for _ in range(10)] == [0.0] * 10
+    batch = budget.unsaved()
+    assert budget.draw(Priority.ENTRY) == 0  # while the batch is on its way
+    budget.saved(batch, hour_total=60)  # ten of ours, fifty of others
+    assert budget.hour_spent() == 61
+    assert sum(budget.unsaved().values()) == 1
+    assert drawn(budget, Priority.ENTRY) == 9
+    clock.advance(HOUR_S)
+    assert budget.hour_spent() == 10  # the record fell silent: only what we know ourselves
+
+
+async def test_a_record_that_is_away_stops_nobody_and_loses_nothing() -> None:
+    class Away:
+        def __init__(self) -> None:
+            self.batches: list[list[Spent]] = []
+            self.away = True
+
+        async def add(self, spent: Sequence[Spent], scopes: Collection[str]) -> dict[str, int]:
+            if self.away:
+                raise Unavailable("db.unreachable", "x")
+            self.batches.append([*spent])
+            return dict.fromkeys(scopes, sum(each.requests for each in spent))
+
+    clock, book = FakeClock(), Away()
+    spending = Spending(clock, book)
+    demo, live = (Urls.of(f"https://{env}.tradovateapi.com/v1") for env in ("demo", "live"))
+    budget = spending.budget(demo, "ann")
+    assert spending.budget(live, "ann") is budget  # the broker counts the user, not the host
+    assert spending.budget(live, "bob") is not budget
+    assert drawn(budget, Priority.RECORDING) == 32
+    await spending.sync()
+    clock.advance(120)
+    assert budget.draw(Priority.ENTRY) == 0
+    book.away = False
+    await spending.sync()
+    assert book.batches == [
+        [Spent("tradovateapi.com/ann", 120, 32), Spent("tradovateapi.com/ann", 0, 1)]
+    ]
+    await spending.sync()
+    assert book.batches[1] == []
 
 
 def broker(clock: VirtualClock, venue: Venue) -> TradovateBroker:
