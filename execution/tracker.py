@@ -77,7 +77,9 @@ class Tracker:
 
     def _in_order(self, batch: list[Fact]) -> list[Fact]:
         """Hold back fills of unknown orders, bring those whose time has come."""
-        self._known_orders |= {fact.order_id for fact in batch if isinstance(fact, OrderFact)}
+        self._known_orders |= {
+            fact.order_id for fact in batch if isinstance(fact, OrderFact) and not fact.unclaimed
+        }
         now_s = self._clock.monotonic()
         fills = [*self._early, *((now_s, fact) for fact in batch if isinstance(fact, FillFact))]
         self._early = [

@@ -84,7 +84,7 @@ def _is_known(
 
 def _same_order(fact: OrderFact, row: Any) -> bool:
     """Equal in what an order row shows, and not waiting to be bound to its intent."""
-    if row.intent_id is None and fact.client_id is not None:
+    if row.intent_id is None and (fact.client_id is not None or fact.strategy is not None):
         return False
     kind = None if fact.order_type is None else fact.order_type.value
     return (row.status, row.order_type, row.qty, row.price, row.stop_price) == (

@@ -341,6 +341,15 @@ class Broker(Protocol):
         """The state of now, then each newer one; for one reader."""
 
     async def place(self, request: PlaceRequest) -> Outcome: ...
+    async def start(self, request: StrategyRequest) -> Outcome:
+        """Accepted with `is_strategy`: the strategy stands, its entry is on its way."""
+
+    async def interrupt(self, client_id: str) -> Outcome:
+        """End an order strategy: its working orders are cancelled, the position stays.
+
+        Refused `broker.order_final`: it has ended before, or the broker does not know it.
+        """
+
     async def modify(self, request: ModifyRequest) -> Outcome: ...
     async def cancel(self, order_id: int, client_id: str) -> Outcome:
         """Accepted: the cancel is under way. Refused `broker.order_final`: nothing to cancel."""

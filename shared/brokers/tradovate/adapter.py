@@ -17,7 +17,7 @@ from typing import Final
 import httpx
 import msgspec
 
-from shared.brokers.tradovate import limits, mapping, models
+from shared.brokers.tradovate import limits, mapping, models, strategies
 from shared.brokers.tradovate.auth import Auth, TokenStore
 from shared.brokers.tradovate.cache import EntityStore
 from shared.brokers.tradovate.contracts import ContractBook
@@ -26,6 +26,7 @@ from shared.brokers.tradovate.feed import UserFeed
 from shared.brokers.tradovate.health import HealthBoard
 from shared.brokers.tradovate.login import Login, Urls
 from shared.brokers.tradovate.outcomes import (
+    ORDER_FINAL,
     UNAUTHORIZED,
     Answered,
     Kind,
@@ -36,7 +37,13 @@ from shared.brokers.tradovate.outcomes import (
 )
 from shared.brokers.tradovate.outlet import FactOutlet
 from shared.brokers.tradovate.quotes import QuoteFeed
-from shared.brokers.tradovate.reads import Reader, check_accounts, find_orders, read_snapshot
+from shared.brokers.tradovate.reads import (
+    Reader,
+    check_accounts,
+    find_orders,
+    find_strategies,
+    read_snapshot,
+)
 from shared.brokers.tradovate.rest import Rest
 from shared.brokers.tradovate.rows import Recent, is_final
 from shared.brokers.tradovate.socket import Connect, connect_for_real
@@ -53,7 +60,9 @@ from shared.ports.broker import (
     PlaceRequest,
     Priority,
     QuoteFact,
+    Refused,
     Snapshot,
+    StrategyRequest,
 )
 from shared.ports.clock import Clock
 from shared.runtime.logging import get_logger
@@ -172,6 +181,32 @@ class TradovateBroker:
         beside = len(request.legs) if request.other is None else 1
         outcome = decide(Kind.PLACE, reply, legs=beside)
         return self._paced(outcome, request.priority)
+
+    async def start(self, request: StrategyRequest) -> Outcome:
+        body = strategies.start_body(request)
+        known = self._store.strategies
+        known.expect(request.client_id, request.account, request.contract)
+        reply = await self._command(strategies.START, body, request.client_id, request.priority)
+        outcome = self._paced(decide(Kind.START, reply), request.priority)
+        if isinstance(outcome, Refused | NotSent):
+            known.forget(request.client_id)
+        return outcome
+
+    async def interrupt(self, client_id: str) -> Outcome:
+        """Found in the feed's rows, else asked for. Whether it ended, the facts tell."""
+        strategy = self._store.strategies.by_client_id(client_id)
+        if strategy is None:
+            reader = self._reader.first(Priority.EXIT)
+            try:
+                found = await find_strategies(reader, frozenset({client_id}))
+            except (BrokerUnavailable, CredentialsExpired) as error:
+                return NotSent(error.code)
+            strategy = next(iter(found), None)
+        if strategy is None or strategy.status not in strategies.LIVE:
+            return Refused(ORDER_FINAL, "" if strategy is None else strategy.status)
+        body = strategies.interrupt_body(strategy.id)
+        reply = await self._command(strategies.INTERRUPT, body, client_id, Priority.EXIT)
+        return self._paced(decide(Kind.INTERRUPT, reply), Priority.EXIT)
 
     async def modify(self, request: ModifyRequest) -> Outcome:
         body = mapping.modify_body(request)

@@ -18,6 +18,7 @@ import msgspec
 
 from shared.brokers.tradovate import mapping, models
 from shared.brokers.tradovate.rows import Recent
+from shared.brokers.tradovate.strategies import OrderStrategy, OrderStrategyLink, Strategies
 from shared.brokers.tradovate.tables import KINDS, Tables
 from shared.brokers.tradovate.wire import Garbled
 from shared.domain.order import BrokerStatus
@@ -146,6 +147,15 @@ class EntityStore:
         )
 
     @property
+    def anonymous(self) -> bool:
+        """Whether an order has no client id: an order strategy may have placed it."""
+        return any(self._tables.client_id(order.id) is None for order in self._tables.orders)
+
+    @property
+    def strategies(self) -> Strategies:
+        return self._tables.strategies
+
+    @property
     def at_risk(self) -> bool:
         """Whether anything is held or works; yes while nobody has told us a single row."""
         return bool(self.held) or not any(True for _ in self._tables.balances)
@@ -192,6 +202,11 @@ class EntityStore:
                 return [] if order_id is None else self._order(order_id)
             case models.Fill() | models.FillFee():
                 return self._fill_and_fee(row.id)
+            case OrderStrategyLink():
+                return self._order(row.order_id) + self._fills_and_fees(row.order_id)
+            case OrderStrategy():
+                orders = self._tables.strategies.orders(row.id)
+                return [f for id_ in orders for f in self._order(id_) + self._fills_and_fees(id_)]
             case models.Position():
                 return self._position(row)
             case models.CashBalance():
@@ -210,8 +225,17 @@ class EntityStore:
         contract = self._name(order.contract_id)
         if contract is None:
             return []
-        client_id, reason = tables.client_id(order_id), tables.reject_reason(order_id)
-        return [mapping.order_fact(order, version, contract, client_id, reason)]
+        return [
+            mapping.order_fact(
+                order,
+                version,
+                contract,
+                tables.client_id(order_id),
+                tables.reject_reason(order_id),
+                tables.strategy(order_id),
+                unclaimed=tables.is_unclaimed(order),
+            )
+        ]
 
     def _fills_and_fees(self, order_id: int) -> list[_Told]:
         fills = sorted(self._tables.fills_of.get(order_id, ()))

@@ -40,6 +40,8 @@ _SNAPSHOT: Final[Mapping[str, str]] = {
     "commands": "command",
     "commandReports": "commandReport",
     "executionReports": "executionReport",
+    "orderStrategies": "orderStrategy",
+    "orderStrategyLinks": "orderStrategyLink",
     "fills": "fill",
     "fillFees": "fillFee",
     "positions": "position",

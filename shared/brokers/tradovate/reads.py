@@ -6,12 +6,21 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+import msgspec
+
 from shared.brokers.tradovate import limits
 from shared.brokers.tradovate.auth import Auth
 from shared.brokers.tradovate.budget import RequestBudget
 from shared.brokers.tradovate.cache import EntityStore, Missing
-from shared.brokers.tradovate.outcomes import Answered, Reply, ticket_of, words_of
+from shared.brokers.tradovate.outcomes import (
+    FAILED_STRATEGIES,
+    Answered,
+    Reply,
+    ticket_of,
+    words_of,
+)
 from shared.brokers.tradovate.rest import Rest
+from shared.brokers.tradovate.strategies import OrderStrategy
 from shared.brokers.tradovate.wire import Garbled
 from shared.domain.errors import BrokerUnavailable, NotFound
 from shared.ports.broker import Fact, Priority
@@ -29,6 +38,7 @@ _LISTS: Final = (
     "position",
     "cashBalance",
 )
+_STRATEGIES: Final = ("orderStrategy", "orderStrategyLink")  # only where an order is nobody's
 _REPORTS: Final = ("commandReport", "executionReport")  # only to say why something was rejected
 Batch = tuple[str, list[object]]
 
@@ -133,6 +143,8 @@ async def read_snapshot(
     accounts, *lists = await _read_lists(reader, ("account", *_LISTS))
     check_accounts(ids_of(accounts[1]), held)
     load(store, lists)
+    if store.anonymous:
+        load(store, await _read_lists(reader, _STRATEGIES))
     if store.unexplained:
         load(store, await _read_lists(reader, _REPORTS))
     await complete(reader, store)
@@ -201,7 +213,7 @@ def load(store: EntityStore, batches: Iterable[Batch]) -> None:
 
 
 async def find_orders(reader: Reader, client_ids: frozenset[str]) -> dict[str, int]:
-    """Order ids by client id: from the New commands, then from the texts of versions."""
+    """Order ids by client id: from the New commands, the texts of versions, the strategies."""
     found: dict[str, int] = {}
     reader = reader.first(Priority.RESOLUTION)
     for row in await reader.rows("command/list"):
@@ -219,6 +231,40 @@ async def find_orders(reader: Reader, client_ids: frozenset[str]) -> dict[str, i
                 found.setdefault(id_, order_id)
             case _:
                 pass
+    if found.keys() == client_ids:
+        return found
+    return found | await _find_entries(reader, client_ids - found.keys())
+
+
+async def find_strategies(reader: Reader, client_ids: frozenset[str]) -> list[OrderStrategy]:
+    """The order strategies with these client ids. Raises BrokerUnavailable."""
+    rows = await reader.rows("orderStrategy/list")
+    try:
+        strategies = msgspec.convert(rows, list[OrderStrategy])
+    except msgspec.ValidationError as error:
+        raise BrokerUnavailable("broker.unreadable", str(error)) from error
+    return [row for row in strategies if row.uuid in client_ids]
+
+
+async def _find_entries(reader: Reader, client_ids: frozenset[str]) -> dict[str, int]:
+    """The entries of order strategies. Raises BrokerUnavailable for one that is on its way.
+
+    A strategy that failed without an order has placed nothing, and counts as absent.
+    """
+    found: dict[str, int] = {}
+    for strategy in await find_strategies(reader, client_ids):
+        links = await reader.rows("orderStrategyLink/deps", masterid=str(strategy.id))
+        ids = sorted(row["orderId"] for row in links if isinstance(row, dict) and "orderId" in row)
+        rows = await reader.rows("order/items", ids=",".join(map(str, ids))) if ids else []
+        entries = [
+            row["id"]
+            for row in rows
+            if isinstance(row, dict) and row.get("action") == strategy.action.value
+        ]
+        if entries and strategy.uuid is not None:
+            found[strategy.uuid] = entries[0]
+        elif strategy.status not in FAILED_STRATEGIES:
+            raise BrokerUnavailable("broker.strategy_unsettled", "Its entry is not shown yet.")
     return found
 
 

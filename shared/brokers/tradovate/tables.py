@@ -7,6 +7,7 @@ from typing import Final
 
 from shared.brokers.tradovate import mapping, models
 from shared.brokers.tradovate.rows import Recent, Rows, is_in_doubt, supersedes
+from shared.brokers.tradovate.strategies import OrderStrategy, OrderStrategyLink, Strategies
 
 KINDS: Final[Mapping[str, type[models.Entity]]] = {
     "contract": models.Contract,
@@ -17,6 +18,8 @@ KINDS: Final[Mapping[str, type[models.Entity]]] = {
     "executionReport": models.ExecutionReport,
     "fill": models.Fill,
     "fillFee": models.FillFee,
+    "orderStrategy": OrderStrategy,
+    "orderStrategyLink": OrderStrategyLink,
     "position": models.Position,
     "cashBalance": models.CashBalance,
 }
@@ -36,11 +39,12 @@ class Tables:
         self.commands: Recent[int, Rows[models.Command]] = Recent()  # by order
         self.fills_of: Recent[int, set[int]] = Recent()  # by order
         self.order_of_command: Recent[int, int] = Recent()
+        self.strategies = Strategies()
         self.rejections: Recent[int, str] = Recent()  # by order
         self.refused_commands: Recent[int, str] = Recent()  # by command
         self.doubts: set[tuple[str, int]] = set()  # kind and id, of rows that are to be asked for
 
-    def put(self, row: models.Entity) -> bool:  # noqa: C901, PLR0911 - one branch a kind
+    def put(self, row: models.Entity) -> bool:  # noqa: C901, PLR0911, PLR0912 - one branch a kind
         """Keep a row; False when a later copy of it is known already."""
         match row:
             case models.Order():
@@ -59,6 +63,10 @@ class Tables:
                 return self.fills.put(row)
             case models.FillFee():
                 return self.fees.put(row)
+            case OrderStrategy():
+                return self.strategies.put(row)
+            case OrderStrategyLink():
+                return self.strategies.link(row)
             case models.Position():
                 self._weigh("position", row, self.positions.get(row.id))
                 return self.positions.put(row)
@@ -98,8 +106,29 @@ class Tables:
         return mapping.effective_version(versions.as_dict(), self._commands(order_id).as_dict())
 
     def client_id(self, order_id: int) -> str | None:
+        """Its own, or that of the order strategy whose entry it is."""
         versions = self.versions.get(order_id)
-        return mapping.client_id_of(versions or (), self._commands(order_id))
+        given = mapping.client_id_of(versions or (), self._commands(order_id))
+        if given is not None:
+            return given
+        order, strategy = self.orders.get(order_id), self.strategies.of(order_id)
+        is_entry = strategy is not None and order is not None and order.action is strategy.action
+        return strategy.uuid if is_entry and strategy is not None else None
+
+    def strategy(self, order_id: int) -> str | None:
+        """The client id of the order strategy whose exit this order is."""
+        order, strategy = self.orders.get(order_id), self.strategies.of(order_id)
+        if strategy is None or order is None or order.action is strategy.action:
+            return None
+        return strategy.uuid
+
+    def is_unclaimed(self, order: models.Order) -> bool:
+        """Whether a strategy of ours may still say that this order is its own."""
+        named = self.client_id(order.id) is not None or self.strategies.of(order.id) is not None
+        if named or order.contract_id is None:
+            return False
+        contract = self.names.get(order.contract_id, "")
+        return self.strategies.works_at(order.account_id, order.contract_id, contract)
 
     def reject_reason(self, order_id: int) -> str | None:
         """Why an order was rejected: said by the exchange's report or by its New command's."""
