@@ -95,9 +95,9 @@ class World:
 
 
 @asynccontextmanager
-async def world(seed: int = 1, **settings: object) -> AsyncIterator[World]:
+async def world(seed: int = 1, start: datetime = START, **settings: object) -> AsyncIterator[World]:
     """The venue with one login; `settings` as of `PaperSettings`, prices stand still."""
-    clock = VirtualClock(asyncio.get_running_loop(), START)
+    clock = VirtualClock(asyncio.get_running_loop(), start)
     options: dict[str, Any] = {
         "env": "test",
         "paper_user": USER,
