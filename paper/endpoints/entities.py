@@ -1,6 +1,7 @@
 """list, item, items, find, deps and ldeps of every entity in `paper.rows.KINDS`.
 
-A row of another login is as unknown as one that does not exist: 404.
+A row of another login is as unknown as one that does not exist: 404. Lists of what grows with
+every order reach as far back as `paper.recent` says.
 """
 
 from __future__ import annotations
@@ -9,13 +10,18 @@ from collections.abc import Callable
 from functools import partial
 
 from paper.calls import Call, Refusal, endpoint
+from paper.recent import BOUNDED, Recent
 from paper.rows import KINDS, Kind, Row
 
 NOT_FOUND = "Entity is not found"
 
 
 def _list(kind: Kind, call: Call) -> object:
-    return list(call.venue.store.visible(kind, call.user_id))
+    rows = call.venue.store.visible(kind, call.user_id)
+    if kind.name not in BOUNDED:
+        return list(rows)
+    recent = Recent(call.venue.store, call.user_id, call.venue.clock.now())
+    return [row for row in rows if recent.tells(row)]
 
 
 def _item(kind: Kind, call: Call) -> object:

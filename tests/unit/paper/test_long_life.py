@@ -12,8 +12,9 @@ import pytest
 from paper import journal, rows
 from paper.clock import ManualClock
 from paper.policy import Policy
+from paper.recent import BOUNDED, since
 from paper.settings import PaperSettings
-from paper.snapshot import PART_ROWS_MAX, parts, since, snapshot
+from paper.snapshot import PART_ROWS_MAX, parts, snapshot
 from paper.venue import Venue
 from tests.unit.paper.test_strategies import at, bracket, exits, net, status_of, strategy
 from tests.unit.paper.test_venue import account_of, ask, books_of, figures, market
@@ -67,6 +68,8 @@ def seen(venue: Venue) -> dict[str, list[rows.Row]]:
         ("2026-03-04T16:00:00Z", "2026-03-02T23:00:00.000Z"),
         ("2026-03-04T23:30:00Z", "2026-03-03T23:00:00.000Z"),  # the next day has begun
         ("2026-03-02T16:00:00Z", "2026-02-26T23:00:00.000Z"),  # on Monday Friday's is the last
+        ("2026-05-26T16:00:00Z", "2026-05-21T22:00:00.000Z"),  # Memorial Day belongs to Tuesday
+        ("2026-03-03T16:00:00Z", "2026-02-27T23:00:00.000Z"),  # the weekend belongs to Monday
     ],
 )
 def test_two_sessions_are_told(now: str, begins: str) -> None:
@@ -93,7 +96,25 @@ def test_old_orders_leave_the_snapshot_unless_they_live() -> None:
     assert {fee.id for fee in found["fillFees"]} == fills
     for name in ("orderVersions", "commands", "executionReports"):
         assert {getattr(row, "order_id") for row in found[name]} <= orders  # noqa: B009 - typed as Row
-    assert len(ask(venue, "order/list", {})) == 2 + 2 * HISTORY_DAYS
+    for name in BOUNDED:
+        plural = rows.KINDS[name].plural
+        told = {row["id"] for row in ask(venue, f"{name}/list", {})}
+        assert told == {row.id for row in found.get(plural, [])}, name
+
+
+def test_what_the_lists_leave_out_is_known_to_whoever_asks_by_its_id(tmp_path: Path) -> None:
+    venue = timed(tmp_path)
+    order_id = buy(venue)["orderId"]
+    buy(venue, "Sell")
+    later(venue, timedelta(days=4))
+    assert ask(venue, "order/list", {}) == []
+    closed(venue)
+    twin = closed(timed(tmp_path, start=venue.clock.now()))
+    for it in (venue, twin):
+        assert ask(it, "order/list", {}) == ask(it, "fill/list", {}) == []
+        assert ask(it, "order/item", {"id": order_id})["ordStatus"] == "Filled"
+        assert len(ask(it, "fill/deps", {"masterid": order_id})) == 1
+        assert len(ask(it, "order/deps", {"masterid": account_of(it)})) == 2
 
 
 def test_parts_are_bounded_and_add_up_to_the_whole() -> None:
