@@ -16,13 +16,15 @@ _NOTE: Final = "Written by `python -m cli docs`; change the code, not this page.
 
 def data_ownership() -> str:
     """Who writes what, as `shared/db/ownership.py` grants it."""
-    from shared.db.ownership import APPEND_ONLY, HIDDEN, MESSAGING, WRITER
+    from shared.db.ownership import APPEND_ONLY, HANDED_OVER, HIDDEN, MESSAGING, WRITER
     from shared.db.tables import metadata
 
     rows = []
     for name in sorted(metadata.tables):
         if name in WRITER:
             writer = WRITER[name]
+        elif name in HANDED_OVER:
+            writer = "{} adds, {} takes away".format(*HANDED_OVER[name])
         elif name in APPEND_ONLY:
             writer = "any service, append only"
         elif name in MESSAGING:
@@ -113,8 +115,16 @@ def venue() -> str:
     return page(_NOTE)
 
 
+def decisions() -> str:
+    """What every alert does."""
+    from cli.decisions_page import page
+
+    return page(_NOTE)
+
+
 GENERATED: Final[dict[str, Callable[[], str]]] = {
     "docs/data-ownership.md": data_ownership,
+    "docs/decisions.md": decisions,
     "docs/instruments.md": instruments,
     "docs/venue.md": venue,
     ".env.example": env_example,

@@ -25,13 +25,15 @@ class Ask:
     """`side` is +1 long, -1 short; 0 where a CLOSE, a PART or a REVERSE names none.
 
     `qty_contracts` is what the alert counts, None where it does not say. `percent` is a part of
-    what is held, for a PART whose contracts cannot be counted in ours.
+    what is held, for a PART whose contracts cannot be counted in ours. `netted` says that the
+    quantity of an order against the position counts what it closes, too.
     """
 
     kind: Kind
     side: int
     qty_contracts: int | None = None
     percent: Decimal | None = None
+    netted: bool = False
 
 
 def ask_of(signal: Signal) -> Ask:
@@ -109,7 +111,9 @@ def _order(signal: Signal) -> Ask:
         return Ask(Kind.CLOSE, 0)
     if signal.sentiment is not None and _STAND[signal.sentiment] != side:
         return _part_of_order(signal, -side)
-    return Ask(Kind.OPEN, side, signal.quantity)
+    # Pine counts a reversal's order as what it ends and what it opens together.
+    turned = signal.sentiment is not None and signal.prev_sentiment is _turned(signal.sentiment)
+    return Ask(Kind.OPEN, side, signal.quantity, netted=turned)
 
 
 def _part_of_order(signal: Signal, held_side: int) -> Ask:

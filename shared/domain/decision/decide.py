@@ -17,9 +17,9 @@ from shared.domain.decision.entry import Entry
 from shared.domain.decision.exits import exits_of, holdings
 from shared.domain.decision.market import Market, market_of
 from shared.domain.decision.scene import Scene
-from shared.domain.decision.size import Sized, size_of, stand_of
+from shared.domain.decision.size import Sized, scaled, size_of, stand_of
 from shared.domain.decision.table import Case, Row, look_up
-from shared.domain.decision.words import Adds, Entering, Kind, Move
+from shared.domain.decision.words import Adds, Entering, Kind, Move, Stand
 from shared.domain.errors import TradeManagerError
 from shared.domain.gates import first_denial
 from shared.domain.instruments import product_of
@@ -27,8 +27,8 @@ from shared.domain.order import Action, OrderType, Role
 from shared.domain.plan import Denied, Draft, Plan, blocked, skipped
 from shared.domain.position import expected_net
 from shared.domain.price import Rounding, snap
-from shared.domain.rules.entries import Direction
-from shared.domain.strategy import AccountLink, Strategy
+from shared.domain.rules.entries import Direction, Opposite
+from shared.domain.strategy import AccountLink, SizeFrom, Strategy
 
 _ORDERS: Final = {
     SignalOrderType.MARKET: OrderType.MARKET,
@@ -74,6 +74,16 @@ def _entering(question: _Question) -> Plan | Denied:
     held = _expected(question.scene, market.root)
     if question.ask.side == 0:  # a reverse goes to wherever we are not
         question = replace(question, ask=replace(question.ask, side=-1 if held > 0 else 1))
+    if _turn_of_unknown_size(question, held):
+        return blocked(
+            "size.turn_unknown",
+            "The alert turns a position that is not held here, and its quantity counts what it "
+            "ends: name market_position_size in the alert.",
+            position=str(held),
+        )
+    if _ends_only(question, held):
+        part = replace(question.ask, kind=Kind.PART, side=-question.ask.side)
+        return _ending(replace(question, ask=part))
     sized, row = _row(question, held)
     exits = exits_of(holdings(question.scene.book, market.root)) if row.move.exits else ()
     if row.move is Move.REDUCE:
@@ -86,6 +96,23 @@ def _entering(question: _Question) -> Plan | Denied:
         return denied if not exits else Plan(exits, row.code, _says(row, exits), denied)
     drafts = (*exits, _draft(entry, exits))
     return Plan(drafts, row.code, _says(row, drafts))
+
+
+def _turn_of_unknown_size(question: _Question, held: int) -> bool:
+    ask = question.ask
+    told = ask.qty_contracts is not None and question.strategy.size_from is SizeFrom.SIGNAL
+    return ask.netted and told and stand_of(ask, held) is not Stand.OTHER
+
+
+def _ends_only(question: _Question, held: int) -> bool:
+    """Whether a netted order is no more than the position it stands against."""
+    ask, nets = question.ask, question.strategy.rules.opposite is Opposite.NET
+    against = ask.kind is Kind.OPEN and ask.side * held < 0
+    if not (nets and against and ask.qty_contracts):
+        return False
+    return question.strategy.size_from is SizeFrom.SIGNAL and scaled(
+        ask.qty_contracts, question.link
+    ) <= abs(held)
 
 
 def _ending(question: _Question) -> Plan | Denied:
@@ -102,7 +129,9 @@ def _ending(question: _Question) -> Plan | Denied:
 
 
 def _row(question: _Question, held: int) -> tuple[Sized, Row]:
-    ask, strategy = question.ask, question.strategy
+    strategy, ask = question.strategy, question.ask
+    if strategy.rules.opposite is Opposite.NET and ask.kind is Kind.OPEN:
+        ask = replace(ask, netted=True)
     sized = size_of(ask, held, strategy, question.link)
     rules = strategy.rules
     spent = rules.entries.max_adds is not None and (
@@ -194,11 +223,12 @@ def _draft(entry: Entry, exits: tuple[Draft, ...]) -> Draft:
 
 
 def _says(row: Row, drafts: tuple[Draft, ...]) -> str:
-    orders = ", ".join(_order_in_words(each) for each in drafts)
+    orders = ", ".join(in_words(each) for each in drafts)
     return f"{row.says} {orders}."
 
 
-def _order_in_words(draft: Draft) -> str:
+def in_words(draft: Draft) -> str:
+    """One order of a plan as a trader says it."""
     if draft.role is Role.ENTRY:
         return f"{draft.action} {draft.qty_contracts} {draft.contract}"
     return f"Close {draft.contract}"

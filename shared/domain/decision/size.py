@@ -42,7 +42,7 @@ def size_of(ask: Ask, held: int, strategy: Strategy, link: AccountLink) -> Sized
         case Kind.TARGET:
             return _target(ask, held if stand is Stand.SAME else 0, link)
         case Kind.OPEN | Kind.STAND | Kind.REVERSE:
-            return _entry(ask, held if stand is Stand.SAME else 0, strategy, link)
+            return _entry(ask, held, strategy, link)
 
 
 def scaled(qty_contracts: int, link: AccountLink) -> int:
@@ -57,9 +57,14 @@ def capped(position_contracts: int, link: AccountLink) -> int:
 
 def _entry(ask: Ask, held: int, strategy: Strategy, link: AccountLink) -> Sized:
     told = ask.qty_contracts if strategy.size_from is SizeFrom.SIGNAL else None
-    own = strategy.position_add if held else strategy.position_size
+    same = held * ask.side > 0
+    own = strategy.position_add if same else strategy.position_size
     asked = own if told is None else told
-    qty = max(0, capped(abs(held) + scaled(asked, link), link) - abs(held))
+    wanted = scaled(asked, link)
+    if not same and ask.netted and told is not None:
+        wanted = max(0, wanted - abs(held))
+    base = abs(held) if same else 0
+    qty = max(0, capped(base + wanted, link) - base)
     return Sized(qty, _size(qty, asked_zero=told == 0), Relation.NONE, asked)
 
 

@@ -74,6 +74,7 @@ _OTHER: Final = _of(Stand.OTHER)
 _ALLOWED: Final = _of(Entering.ALLOWED)
 _FORBIDDEN: Final = _of(Entering.FORBIDDEN)
 _OPEN: Final = _of(Kind.OPEN)
+_REVERSES: Final = _of(Opposite.REVERSE, Opposite.NET)
 _TARGET: Final = _of(Kind.TARGET)
 
 ROWS: Final[tuple[Row, ...]] = (
@@ -255,7 +256,7 @@ ROWS: Final[tuple[Row, ...]] = (
         _ENTRIES,
         stand=_OTHER,
         size=_SOME,
-        opposite=_of(Opposite.REVERSE),
+        opposite=_REVERSES,
         entering=_ALLOWED,
     ),
     Row(
@@ -265,7 +266,7 @@ ROWS: Final[tuple[Row, ...]] = (
         _ENTRIES,
         stand=_OTHER,
         size=_SOME,
-        opposite=_of(Opposite.REVERSE),
+        opposite=_REVERSES,
         entering=_FORBIDDEN,
     ),
     Row(
@@ -275,7 +276,7 @@ ROWS: Final[tuple[Row, ...]] = (
         _ENTRIES,
         stand=_OTHER,
         size=_ZERO_OWN,
-        opposite=_of(Opposite.REVERSE),
+        opposite=_REVERSES,
     ),
     Row(
         Move.REVERSE,

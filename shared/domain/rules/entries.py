@@ -20,7 +20,8 @@ class Direction(StrEnum):
 class Opposite(StrEnum):
     """What an entry signal against the position does."""
 
-    REVERSE = "reverse"
+    REVERSE = "reverse"  # close all, then enter the whole quantity
+    NET = "net"  # the quantity counts what it closes, as at an exchange
     CLOSE = "close"
     IGNORE = "ignore"
 
