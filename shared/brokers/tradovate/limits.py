@@ -151,14 +151,10 @@ class ConnectGate:
     async def turn(self) -> AsyncIterator[None]:
         """Wait for a slot, for the spacing and for the end of a cool-down."""
         async with self._slots:
-            now = self._clock.monotonic()
-            due_at = max(self._next_at, now)
-            self._next_at = due_at + self._spacing_s
-            while True:  # a cool-down may begin while we wait
-                wait_s = max(due_at - self._clock.monotonic(), self.cooldown.remaining_s)
-                if wait_s <= 0:
-                    break
+            # Looked at again after each wait: a cool-down that ends lets one go, not all at once.
+            while (wait_s := self.wait_s()) > 0:
                 await self._clock.sleep(wait_s)
+            self._next_at = self._clock.monotonic() + self._spacing_s
             yield
 
 

@@ -86,6 +86,20 @@ async def test_the_gate_waits_for_the_end_of_a_cool_down() -> None:
         assert clock.monotonic() == 30
 
 
+async def test_the_end_of_a_cool_down_lets_one_go_at_a_time() -> None:
+    clock = FakeClock()
+    gate = limits.ConnectGate(clock, spacing_s=3.0)
+    gate.cooldown.refused()
+    went_s = []
+
+    async def go() -> None:
+        async with gate.turn():
+            went_s.append(clock.monotonic())
+
+    await asyncio.gather(*(go() for _ in range(4)))
+    assert all(after - before >= 3.0 for before, after in itertools.pairwise(went_s))
+
+
 def test_a_bounded_mapping_forgets_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.brokers.tradovate.rows.ROWS_MAX", 3)
     recent: Recent[int, str] = Recent()
