@@ -98,13 +98,13 @@ class UserFeed:
     async def run(self) -> NoReturn:
         """For ever; raises CredentialsExpired only."""
         while True:
-            pause_s = self._backoff.next_s()
             try:
                 reason = await self._session()
+                pause_s = self._backoff.next_s()  # of now: a session that held has reset it
                 self._board.down(reason, pause_s)
             except BrokerUnavailable as error:
                 reason = error.code
-                pause_s = max(pause_s, self._gate.cooldown.remaining_s)
+                pause_s = max(self._backoff.next_s(), self._gate.cooldown.remaining_s)
                 self._board.failed(error)
             self._outlet.lost(reason)
             log.warning("broker_feed_lost", reason=reason, retry_in_s=round(pause_s, 3))
