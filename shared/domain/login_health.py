@@ -58,6 +58,7 @@ _BY_CODE: Final[Mapping[str, Condition]] = {
     "broker.renewals_spent": Condition.WAITING_FOR_SLOT,
     "broker.connect_queued": Condition.WAITING_FOR_SLOT,
     "broker.session_displaced": Condition.THIRD_SESSION,
+    "broker.shutdown_ConnectionQuotaReached": Condition.THIRD_SESSION,
     "broker.maintenance": Condition.VENUE_CLOSED,
     "broker.shutdown_Maintenance": Condition.VENUE_CLOSED,
     "broker.unreachable": Condition.UNREACHABLE,

@@ -151,7 +151,7 @@ class Auth:
             if self._token is not token:
                 return 0.0
             try:
-                if self._left_s(token) > limits.GIVE_UP_RENEWING_BEFORE_S:
+                if self._consented or self._left_s(token) > limits.GIVE_UP_RENEWING_BEFORE_S:
                     verdict = await self._door.take(Verb.RENEWAL, at_risk=self._at_risk())
                     if isinstance(verdict, Granted):
                         renewed = await self._renew_granted(token, verdict)
@@ -159,6 +159,8 @@ class Auth:
                     early_s = self._left_s(token) - limits.SIGN_IN_ANEW_BEFORE_S
                     if early_s > 0 and not self._at_risk():
                         return min(early_s, verdict.wait_s)
+                    if self._consented:
+                        raise _paused(verdict)
                 await self._sign_in()
             except (BrokerUnavailable, CredentialsExpired) as error:
                 log.warning("broker_renewal_failed", code=error.code)
@@ -178,7 +180,8 @@ class Auth:
         if self._left_s(token) > 0:
             # It was refused before its time: a third session of the user ends the oldest.
             log.warning("broker_session_displaced")
-            self._board.down("broker.session_displaced", None)
+            self._board.displaced()
+            await self._keep(replace(token, expires_at=self._clock.now()))
         return await self._sign_in()
 
     async def _renew(self, token: Token) -> Token | None:
@@ -200,6 +203,11 @@ class Auth:
         raise BrokerUnavailable("broker.renewal_failed", "The broker did not renew the session.")
 
     # --- login --------------------------------------------------------------------------------
+    @property
+    def _consented(self) -> bool:
+        """Without a password: a consent's token lives by renewal alone, until its last second."""
+        return not self._login.password.get_secret_value()
+
     async def _load(self) -> None:
         if self._loaded:
             return
@@ -213,8 +221,7 @@ class Auth:
     async def _sign_in(self) -> Token:
         if self._stopped is not None:
             raise CredentialsExpired(*self._stopped)
-        if not self._login.password.get_secret_value():
-            # A consent's token lives by renewal alone; this one was not renewed in time.
+        if self._consented:  # and this token was not renewed in time
             raise CredentialsExpired("broker.consent_needed", "Consent at the broker again.")
         refusal = self._door.refusal
         if refusal is not None:
@@ -277,11 +284,15 @@ class Auth:
         self._token = token
         self._life_s = self._left_s(token)
         self._board.renewed()
+        await self._keep(token)
+        return token
+
+    async def _keep(self, token: Token) -> None:
+        """For whoever comes after this process; one that is over, so that nobody tries it."""
         try:
             await self._store.save(token)
         except Unavailable as error:
             log.warning("broker_token_not_saved", code=error.code)
-        return token
 
     def _wait_s(self, error: TradeManagerError) -> float:
         """How long the error says to wait; at least as long as our own pause after a failure."""

@@ -76,6 +76,11 @@ class HealthBoard:
         state = LoginState.COOLING if code in _COOLING else LoginState.CONNECTING
         self._say(state, code, wait_s)
 
+    def displaced(self) -> None:
+        """The session is over. While the feed goes on it may not know; its own end will tell."""
+        if self._now.state is not LoginState.STREAMING:
+            self.down("broker.session_displaced", None)
+
     def renewal_failed(self, error: TradeManagerError) -> None:
         """Nothing is lost yet: the feed goes on while the old token lives."""
         if self._now.state is LoginState.STREAMING:

@@ -57,6 +57,16 @@ async def test_a_failed_renewal_is_shown_while_the_feed_goes_on() -> None:
     assert _code(board) is None
 
 
+async def test_a_displaced_session_is_not_shown_while_its_feed_goes_on() -> None:
+    board = HealthBoard(FakeClock())
+    board.streaming()
+    board.displaced()
+    assert (board.now.state, _code(board)) == (LoginState.STREAMING, None)
+    board.down("broker.connection_lost", 1.0)
+    board.displaced()
+    assert _code(board) == "broker.session_displaced"
+
+
 async def test_a_reader_is_told_the_newest_only() -> None:
     board = HealthBoard(FakeClock())
     changes = board.changes()
