@@ -74,16 +74,9 @@ def _entering(question: _Question) -> Plan | Denied:
     held = _expected(question.scene, market.root)
     if question.ask.side == 0:  # a reverse goes to wherever we are not
         question = replace(question, ask=replace(question.ask, side=-1 if held > 0 else 1))
-    if _turn_of_unknown_size(question, held):
-        return blocked(
-            "size.turn_unknown",
-            "The alert turns a position that is not held here, and its quantity counts what it "
-            "ends: name market_position_size in the alert.",
-            position=str(held),
-        )
-    if _ends_only(question, held):
-        part = replace(question.ask, kind=Kind.PART, side=-question.ask.side)
-        return _ending(replace(question, ask=part))
+    settled = _netting(question, held)
+    if settled is not None:
+        return settled
     sized, row = _row(question, held)
     exits = exits_of(holdings(question.scene.book, market.root)) if row.move.exits else ()
     if row.move is Move.REDUCE:
@@ -96,6 +89,21 @@ def _entering(question: _Question) -> Plan | Denied:
         return denied if not exits else Plan(exits, row.code, _says(row, exits), denied)
     drafts = (*exits, _draft(entry, exits))
     return Plan(drafts, row.code, _says(row, drafts))
+
+
+def _netting(question: _Question, held: int) -> Plan | Denied | None:
+    """What a quantity that counts what it closes settles before the table is asked."""
+    if _turn_of_unknown_size(question, held):
+        return blocked(
+            "size.turn_unknown",
+            "The alert turns a position that is not held here, and its quantity counts what it "
+            "ends: name market_position_size in the alert.",
+            position=str(held),
+        )
+    if _ends_only(question, held):
+        part = replace(question.ask, kind=Kind.PART, side=-question.ask.side)
+        return _ending(replace(question, ask=part))
+    return None
 
 
 def _turn_of_unknown_size(question: _Question, held: int) -> bool:
