@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -21,6 +22,12 @@ MAX_DEPTH: Final = 8
 MAX_FIELDS: Final = 64
 
 _PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
+_SMART_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f", '"'))
+_TRAILING_COMMA = re.compile(r"\\.|\"|,\s*(?=[}\]])", re.DOTALL)
+# Letters of other scripts that pass for Latin ones, and the full-width forms of these.
+_LOOKALIKE = re.compile("[\u0370-\u058f\u13a0-\u13ff\uff01-\uff5e]")
+_ASCII_LETTER = re.compile("[A-Za-z]")
+_FULL_WIDTH = re.compile("[\uff01-\uff5e]")
 _STRUCTURE = re.compile(r"\\.|[\"{}\[\]]", re.DOTALL)
 
 
@@ -89,10 +96,26 @@ def _refuse_placeholder(text: str) -> None:
 
 
 def _json_fields(text: str) -> Mapping[str, object] | None:
+    value = _parsed(text)
+    if value is _BROKEN and text.startswith("{"):
+        value = _parsed(_mended(text))
+    if value is _BROKEN:
+        return None
+    if not isinstance(value, dict):
+        raise refusal(
+            ParseCode.NOT_OBJECT, "The alert is JSON, but not an object with named fields."
+        )
+    return fold_names(list(value.items()))
+
+
+_BROKEN: Final = object()
+
+
+def _parsed(text: str) -> object:
     _refuse_depth(text)
     objects = _Objects()
     try:
-        value = json.loads(
+        return json.loads(
             text,
             object_pairs_hook=objects.build,
             parse_int=JsonNumber,
@@ -100,12 +123,28 @@ def _json_fields(text: str) -> Mapping[str, object] | None:
             parse_constant=JsonConstant,
         )
     except json.JSONDecodeError:
-        return None
-    if not isinstance(value, dict):
-        raise refusal(
-            ParseCode.NOT_OBJECT, "The alert is JSON, but not an object with named fields."
-        )
-    return fold_names(list(value.items()))
+        return _BROKEN
+
+
+def _mended(text: str) -> str:
+    """The two slips of a pasted template whose meaning is certain.
+
+    Curly quotes, where there is not one straight quote that they could stand inside of; and a
+    comma before a closing bracket. TradersPost lists both as what people send most:
+    https://docs.traderspost.io/docs/core-concepts/signals/webhooks.
+    """
+    if '"' not in text:
+        text = text.translate(_SMART_QUOTES)
+    quoted = False
+
+    def kept(found: re.Match[str]) -> str:
+        nonlocal quoted
+        mark = found.group()
+        if mark == '"':
+            quoted = not quoted
+        return "" if mark[0] == "," and not quoted else mark
+
+    return _TRAILING_COMMA.sub(kept, text)
 
 
 def _refuse_depth(text: str) -> None:
@@ -157,8 +196,19 @@ def fold_names(pairs: list[tuple[str, object]]) -> Mapping[str, object]:
     """Fields by lower-case, stripped name; the same name twice is refused, not chosen from."""
     folded: dict[str, object] = {}
     for name, value in pairs:
+        _refuse_confusable(name)
         _add(folded, name.strip().lower(), value)
     return MappingProxyType(folded)
+
+
+def _refuse_confusable(name: str) -> None:
+    """A quantity whose name has a Cyrillic letter would otherwise be a field nobody reads."""
+    mixed = _LOOKALIKE.search(name) and _ASCII_LETTER.search(name)
+    invisible = any(unicodedata.category(letter) == "Cf" for letter in name)
+    if mixed or invisible or _FULL_WIDTH.search(name):
+        raise refusal(
+            ParseCode.CONFUSABLE, "A field's name has letters that look like others.", field=name
+        )
 
 
 def _add(fields: dict[str, object], name: str, value: object) -> None:

@@ -1,23 +1,31 @@
-"""The JSON dialect: symbol, action, quantity, price, strategy, and Pine's own placeholders."""
+"""The fields of an alert read as what they say, whatever shape they came in.
+
+The JSON dialect (symbol, action, quantity, price, strategy, Pine's placeholders, TradersPost's
+objects) is this reading as it stands; other dialects put their fields under these names first.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from decimal import Decimal
+from typing import Final, assert_never
 
+from shared.domain import alert_synonyms as names
 from shared.domain.alert_body import AlertBody
+from shared.domain.alert_bracket import bracket_of
 from shared.domain.alert_codes import ParseCode, refusal
 from shared.domain.alert_fields import AlertFields
 from shared.domain.alert_signal import Sentiment, Side, Signal, SignalKind, SignalOrderType
 from shared.domain.alert_words import (
     Action,
-    action_of,
     refuse_impossible_order,
     signed_position,
 )
 
 JSON_DIALECT: Final = "json"
 
+_COUNTED: Final = frozenset({"fixed_quantity", "contracts"})
+_WHOLE: Final = Decimal(100)
 _ORDER_TYPES: Final = {order_type.value: order_type for order_type in SignalOrderType}
 
 
@@ -28,37 +36,56 @@ def json_fields(body: AlertBody) -> AlertFields | None:
 
 def read_json(fields: AlertFields) -> Signal:
     """Raises `AlertRefused` with the code of the first field that cannot be read."""
+    return read_fields(fields, JSON_DIALECT)
+
+
+def read_fields(fields: AlertFields, dialect: str) -> Signal:
+    """Raises `AlertRefused` with the code of the first field that cannot be read."""
     positions = _positions(fields)
-    plan = _plan(fields, positions)
-    signal = _with_details(plan, fields)
+    plan = _plan(fields, positions, dialect)
+    signal = _with_bracket(_with_details(plan, fields), fields)
     fields.refuse_constants()
     return signal
 
 
 @dataclass(frozen=True, slots=True)
 class _Positions:
-    """`worded` is whether the alert names its market position, rather than a bare size."""
+    """`worded` is whether the alert names its market position, rather than a bare size.
+
+    `stands` is whether it names it as a sentiment.
+    """
 
     worded: bool
+    stands: bool
     before: Sentiment | None
     after: Sentiment | None
     target: int | None
 
 
 def _positions(fields: AlertFields) -> _Positions:
-    before = fields.sentiment("prev_market_position")
-    word = fields.sentiment("market_position", "sentiment")
+    before = fields.sentiment(*names.PREV_MARKET_POSITION)
+    mood = fields.mood(*names.SENTIMENT)
+    place = fields.sentiment(*names.MARKET_POSITION)
+    if mood is not None and place not in {None, mood}:
+        raise refusal(ParseCode.CONTRADICTION, "Two fields that mean the same differ.")
+    word = place or mood
     target = _target(word, _size(fields))
     after = word
     if word is None and target is not None:
         after = Sentiment.SHORT if target < 0 else Sentiment.FLAT
-    return _Positions(worded=word is not None, before=before, after=after, target=target)
+    return _Positions(
+        worded=word is not None,
+        stands=mood is not None and mood is not Sentiment.FLAT,
+        before=before,
+        after=after,
+        target=target,
+    )
 
 
 def _size(fields: AlertFields) -> int | None:
     """`market_position_size` is absolute in Pine, `position_size` signed: they agree so far."""
-    absolute = fields.signed_contracts("market_position_size")
-    signed = fields.signed_contracts("position_size")
+    absolute = fields.signed_contracts(*names.MARKET_POSITION_SIZE)
+    signed = fields.signed_contracts(*names.POSITION_SIZE)
     if absolute is not None and signed is not None and abs(absolute) != abs(signed):
         raise refusal(
             ParseCode.CONTRADICTION,
@@ -84,26 +111,78 @@ def _target(after: Sentiment | None, size: int | None) -> int | None:
     return signed_position(after, size)
 
 
-def _plan(fields: AlertFields, positions: _Positions) -> Signal:
-    word = fields.values.get("action")
-    if word is None and not (positions.worded and positions.target is not None):
-        raise refusal(
-            ParseCode.ACTION, "The alert says neither an action nor a whole target position."
-        )
-    action = Action(SignalKind.TARGET) if word is None else action_of(word)
-    quantity = fields.contracts("quantity", "qty", "contracts")
+def _plan(fields: AlertFields, positions: _Positions, dialect: str) -> Signal:
+    action = _action(fields, positions)
+    quantity, percent = _size_asked(fields)
     signal = Signal(
         kind=action.kind,
-        dialect=JSON_DIALECT,
+        dialect=dialect,
         quantity=quantity,
+        close_percent=percent,
         sentiment=positions.after,
         prev_sentiment=positions.before,
     )
-    if action.kind is SignalKind.TARGET:
-        return _to_target(signal, positions)
-    if action.side is None:
-        return _to_close(signal, action.ends)
-    return _to_order(signal, action.side, action.after)
+    match action.kind:
+        case SignalKind.TARGET:
+            planned = _to_target(signal, positions)
+        case SignalKind.CLOSE:
+            planned = _to_close(signal, action.ends)
+        case SignalKind.REVERSE:
+            planned = _to_reverse(signal)
+        case SignalKind.ORDER:
+            planned = _to_order(signal, action)
+        case SignalKind.STAND | SignalKind.CANCEL:
+            planned = signal
+        case _:
+            assert_never(action.kind)
+    return _with_whole_percent(planned)
+
+
+def _action(fields: AlertFields, positions: _Positions) -> Action:
+    action = fields.action(*names.ACTION) or fields.action(*names.SIDE)
+    if action is not None:
+        return action
+    if positions.worded and positions.target is not None:
+        return Action(SignalKind.TARGET)
+    if positions.stands:
+        return Action(SignalKind.STAND)
+    raise refusal(ParseCode.ACTION, "The alert says neither an action nor a whole target position.")
+
+
+def _size_asked(fields: AlertFields) -> tuple[int | None, Decimal | None]:
+    """Contracts, and percent of the position. A unit that we cannot count in is refused."""
+    percent = fields.percent(*names.CLOSE_PERCENT)
+    word = fields.text(*names.QUANTITY_TYPE, code=ParseCode.QUANTITY)
+    in_percent = word is not None and word.lower() == "percent_of_position"
+    if word is not None and not in_percent and word.lower() not in _COUNTED:
+        raise refusal(ParseCode.UNSUPPORTED, "We do not size by this quantity type.", value=word)
+    written = [value for _, value in fields.items(*names.QUANTITY) if isinstance(value, str)]
+    if not in_percent and not any(value.strip().endswith("%") for value in written):
+        return fields.contracts(*names.QUANTITY), percent
+    told = fields.percent(*names.QUANTITY)
+    if percent is not None and told not in {None, percent}:
+        raise refusal(ParseCode.CONTRADICTION, "The alert gives two percentages.")
+    return None, told if percent is None else percent
+
+
+def _with_whole_percent(signal: Signal) -> Signal:
+    """A percentage is a part of a position to close; all of it needs no percentage."""
+    percent = signal.close_percent
+    if percent is None:
+        return signal
+    if signal.kind is not SignalKind.CLOSE:
+        raise refusal(ParseCode.QUANTITY, "Only a close may be a percentage of the position.")
+    if signal.quantity is not None:
+        raise refusal(ParseCode.CONTRADICTION, "The alert gives contracts and a percentage.")
+    whole = percent == _WHOLE
+    if signal.sentiment is not None and whole != (signal.sentiment is Sentiment.FLAT):
+        raise refusal(
+            ParseCode.CONTRADICTION,
+            "The percentage and the market position contradict each other.",
+            percent=str(percent),
+            after=str(signal.sentiment),
+        )
+    return replace(signal, close_percent=None) if whole else signal
 
 
 def _to_target(signal: Signal, positions: _Positions) -> Signal:
@@ -119,7 +198,8 @@ def _to_close(signal: Signal, ends: Sentiment | None) -> Signal:
     stays = signal.sentiment not in {None, Sentiment.FLAT}
     turned = ends is not None and stays and signal.sentiment is not ends
     other = ends is not None and signal.prev_sentiment not in {None, ends}
-    if turned or other or (stays and signal.quantity is None):
+    sized = signal.quantity is not None or signal.close_percent is not None
+    if turned or other or (stays and not sized):
         raise refusal(
             ParseCode.CONTRADICTION,
             "The alert closes a position that its market position does not show.",
@@ -129,7 +209,25 @@ def _to_close(signal: Signal, ends: Sentiment | None) -> Signal:
     return replace(signal, prev_sentiment=signal.prev_sentiment or ends)
 
 
-def _to_order(signal: Signal, side: Side, says: Sentiment | None) -> Signal:
+def _to_reverse(signal: Signal) -> Signal:
+    """The market position, where the alert gives it, is the side to end on."""
+    after = signal.sentiment
+    if after is Sentiment.FLAT or (after is not None and after is signal.prev_sentiment):
+        raise refusal(
+            ParseCode.CONTRADICTION,
+            "A reverse ends on the other side.",
+            before=str(signal.prev_sentiment),
+            after=str(after),
+        )
+    if after is None:
+        return signal
+    return replace(signal, side=Side.BUY if after is Sentiment.LONG else Side.SELL)
+
+
+def _to_order(signal: Signal, action: Action) -> Signal:
+    side, says = action.side, action.after
+    if side is None:
+        raise refusal(ParseCode.ACTION, "The alert's order has no side.")
     if says is not None and signal.sentiment not in {None, says}:
         raise refusal(
             ParseCode.CONTRADICTION,
@@ -141,18 +239,29 @@ def _to_order(signal: Signal, side: Side, says: Sentiment | None) -> Signal:
     if signal.sentiment is Sentiment.FLAT:
         ended = Sentiment.SHORT if side is Side.BUY else Sentiment.LONG
         return replace(signal, kind=SignalKind.CLOSE, prev_sentiment=ended)
+    held = Sentiment.LONG if side is Side.SELL else Sentiment.SHORT
+    if signal.close_percent is not None and signal.sentiment is held:
+        return replace(signal, kind=SignalKind.CLOSE, prev_sentiment=held)
     return replace(signal, side=side)
+
+
+def _with_bracket(signal: Signal, fields: AlertFields) -> Signal:
+    """Only what may enter has one: no exit is lost to a stop that cannot be read."""
+    if signal.kind in {SignalKind.CLOSE, SignalKind.CANCEL} or signal.target_position == 0:
+        return signal
+    bracket = bracket_of(fields)
+    return replace(signal, targets=bracket.targets, stop=bracket.stop, trail=bracket.trail)
 
 
 def _with_details(signal: Signal, fields: AlertFields) -> Signal:
     signal = replace(
         signal,
-        symbol=fields.text("symbol", "ticker"),
-        price=fields.price("price"),
-        strategy_name=fields.note("strategy", "strategy_name"),
-        order_id=fields.note("order_id"),
-        timeframe=fields.note("interval", "timeframe"),
-        comment=fields.note("comment"),
+        symbol=fields.symbol(),
+        price=fields.price(*names.PRICE),
+        strategy_name=fields.note(*names.STRATEGY),
+        order_id=fields.note(*names.ORDER_ID),
+        timeframe=fields.note(*names.TIMEFRAME),
+        comment=fields.note(*names.COMMENT),
         alert_time=fields.instant(),
     )
     return _with_order_type(signal, fields)
@@ -160,10 +269,10 @@ def _with_details(signal: Signal, fields: AlertFields) -> Signal:
 
 def _with_order_type(signal: Signal, fields: AlertFields) -> Signal:
     """Exactly the price its type asks for: anything else would be a guess of ours."""
-    word = fields.text("order_type", "ordertype", code=ParseCode.ORDER_TYPE)
+    word = fields.text(*names.ORDER_TYPE, code=ParseCode.ORDER_TYPE)
     order_type = SignalOrderType.MARKET if word is None else _order_type(word)
-    limit = fields.price("limit_price", "limitprice")
-    stop = fields.price("stop_price", "stopprice")
+    limit = fields.price(*names.LIMIT_PRICE)
+    stop = fields.price(*names.STOP_PRICE)
     wants_limit = order_type is SignalOrderType.LIMIT
     wants_stop = order_type is SignalOrderType.STOP
     if (limit is not None) != wants_limit or (stop is not None) != wants_stop:

@@ -47,7 +47,7 @@ def read_plain_text(fields: AlertFields) -> Signal:
         dialect=PLAIN_TEXT_DIALECT,
         target_position=_target(position, fields.signed_contracts("amount")),
         sentiment=position,
-        symbol=fields.text("ticker"),
+        symbol=fields.symbol(),
         price=fields.price("price"),
         strategy_name=fields.note("name"),
         timeframe=fields.note("period"),

@@ -41,8 +41,20 @@ _ACTIONS: Final = {
     "exitlong": _CLOSE_LONG,
     "closeshort": _CLOSE_SHORT,
     "exitshort": _CLOSE_SHORT,
+    "reverse": Action(SignalKind.REVERSE),
+    "reverseposition": Action(SignalKind.REVERSE),
+    "cancel": Action(SignalKind.CANCEL),
+    "cancelorders": Action(SignalKind.CANCEL),
 }
+ACTION_WORDS: Final = tuple(_ACTIONS)
+# Words of other products that ask for what we do not do: told apart from a slip of the pen.
+UNSUPPORTED_WORDS: Final = frozenset(
+    {"add", "breakeven", "cancelall", "cancelallorders", "cancelreplace", "change",
+     "closestrategy", "flatplace", "flatteneverything", "modify", "update"}
+)  # fmt: skip
 _SENTIMENTS: Final = {sentiment.value: sentiment for sentiment in Sentiment}
+# TradersPost's words for its `sentiment` field.
+_MOODS: Final = _SENTIMENTS | {"bullish": Sentiment.LONG, "bearish": Sentiment.SHORT}
 _JOINERS: Final = str.maketrans("", "", " _-")
 _RANK: Final = {Sentiment.SHORT: -1, Sentiment.FLAT: 0, Sentiment.LONG: 1}
 
@@ -50,11 +62,15 @@ _RANK: Final = {Sentiment.SHORT: -1, Sentiment.FLAT: 0, Sentiment.LONG: 1}
 def action_of(word: object) -> Action:
     """The meaning of an action word; case, spaces, `_` and `-` inside it do not matter.
 
-    Raises `AlertRefused` `parse.action`: an unknown word is never guessed at.
+    Raises `AlertRefused` `parse.action` (an unknown word is never guessed at) or
+    `parse.unsupported`.
     """
-    action = (
-        _ACTIONS.get(word.strip().lower().translate(_JOINERS)) if isinstance(word, str) else None
-    )
+    folded = word.strip().lower().translate(_JOINERS) if isinstance(word, str) else ""
+    action = _ACTIONS.get(folded)
+    if folded in UNSUPPORTED_WORDS:
+        raise refusal(
+            ParseCode.UNSUPPORTED, "We do not do what this action asks for.", action=shown(word)
+        )
     if action is None:
         raise refusal(
             ParseCode.ACTION, "The alert's action is not one we know.", action=shown(word)
@@ -68,6 +84,12 @@ def sentiment_of(word: str, code: ParseCode = ParseCode.SENTIMENT) -> Sentiment:
     if sentiment is None:
         raise refusal(code, "A market position is long, short or flat.", value=word)
     return sentiment
+
+
+def mood_of(word: str) -> Sentiment:
+    """As `sentiment_of`, and bullish or bearish too."""
+    mood = _MOODS.get(word.lower())
+    return sentiment_of(word) if mood is None else mood
 
 
 def signed_position(sentiment: Sentiment, size_contracts: int) -> int:

@@ -17,13 +17,20 @@ from shared.domain.alert_body import MAX_BODY_BYTES, AlertBody, open_body
 from shared.domain.alert_codes import ParseCode, refusal
 from shared.domain.alert_fields import AlertFields
 from shared.domain.alert_json import JSON_DIALECT, json_fields, read_json
-from shared.domain.alert_signal import Sentiment, Side, Signal, SignalKind, SignalOrderType
+from shared.domain.alert_pairs import PAIRS_DIALECT, pairs_fields, read_pairs
+from shared.domain.alert_pickmytrade import (
+    PICKMYTRADE_DIALECT,
+    pickmytrade_fields,
+    read_pickmytrade,
+)
+from shared.domain.alert_signal import Level, Sentiment, Side, Signal, SignalKind, SignalOrderType
 from shared.domain.alert_text import PLAIN_TEXT_DIALECT, plain_text_fields, read_plain_text
 
 __all__ = [
     "DIALECTS",
     "MAX_BODY_BYTES",
     "Dialect",
+    "Level",
     "ParseCode",
     "ReadAlert",
     "Sentiment",
@@ -50,8 +57,10 @@ class Dialect:
 
 
 DIALECTS: Final = (
+    Dialect(PICKMYTRADE_DIALECT, pickmytrade_fields, read_pickmytrade),
     Dialect(JSON_DIALECT, json_fields, read_json),
     Dialect(PLAIN_TEXT_DIALECT, plain_text_fields, read_plain_text),
+    Dialect(PAIRS_DIALECT, pairs_fields, read_pairs),
 )
 
 

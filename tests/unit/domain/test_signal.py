@@ -36,7 +36,7 @@ HOSTILE: list[tuple[bytes, str]] = [
     (b"NaN", "parse.not_object"),
     (b"{", "parse.unreadable"),
     (b'{"action":"buy"', "parse.unreadable"),
-    (b'{"action":"buy",}', "parse.unreadable"),
+    (b'{"action":"buy",,}', "parse.unreadable"),
     (b"{'action':'buy'}", "parse.unreadable"),
     (b'{"action":"buy"}{"action":"sell"}', "parse.unreadable"),
     (b'{"action":"buy","comment":"said "hi""}', "parse.unreadable"),
