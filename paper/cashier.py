@@ -278,13 +278,19 @@ def _fee(fact: FillFact) -> rows.FillFee:
     return rows.FillFee(
         id=fact.id,
         clearing_fee=_ZERO,
+        clearing_currency_id=rows.USD,
         exchange_fee=_ZERO,
+        exchange_currency_id=rows.USD,
         nfa_fee=_ZERO,
+        nfa_currency_id=rows.USD,
         brokerage_fee=_ZERO,
+        brokerage_currency_id=rows.USD,
         ip_fee=_ZERO,
+        ip_currency_id=rows.USD,
         commission=fact.fee_usd,
         commission_currency_id=rows.USD,
         order_routing_fee=_ZERO,
+        order_routing_currency_id=rows.USD,
     )
 
 

@@ -14,6 +14,7 @@ import paper.endpoints  # noqa: F401 - imported for what it registers
 from paper.calls import ENDPOINTS
 from paper.faults import ABOUT, Fault
 from paper.mishaps import MISHAPS
+from paper.policy import ABOUT as ABOUT_POLICY
 from paper.policy import DEFAULT_POLICY
 from paper.rows import KINDS, Kind
 
@@ -23,6 +24,16 @@ The venue speaks Tradovate's protocol on one port: REST under `/v1`, the user so
 The consent page of the code flow is `/oauth`; `/auth/oauthtoken` answers without `/v1` as well.
 Paths have no case, GET and POST are alike, JSON and forms are read. Fields marked `*` are always
 there; the others are left out when they have no value."""
+
+_TIME = """\
+- Hours, halts, holidays and early closes are each product's own (`shared/domain/sessions.py`). A
+  Day order ends with its product's trading day, or with its contract.
+- A trading day begins at 17:00 Chicago; a weekend or a holiday's halt counts for the next one.
+- At the end of a contract's last day its orders expire and what is held is closed by an admin
+  order at the last quote; sources are silent about the broker's settlement.
+- A modification is checked like a new order, by the hour and by what it would open.
+- Lists and snapshots reach back to the trading day before the current one, and tell whatever
+  lives however old it is; `item`, `items`, `deps` and `ldeps` know every row."""
 
 _FAULTS = """\
 `POST /fault {"name": ..., "count": 1, ...}` on the control port, which exists only with `TM_ENV`
@@ -42,6 +53,7 @@ def page(note: str) -> str:
         ["# The paper venue", "", note, "", _INTRO],
         ["## Endpoints", "", *_endpoints()],
         ["## Entities", "", *_entities()],
+        ["## Time", "", _TIME],
         ["## Faults", "", _FAULTS, "", *_faults()],
         ["## What it insists on", "", _POLICY, "", *_policy()],
     ]
@@ -83,10 +95,11 @@ def _faults() -> Iterator[str]:
 
 
 def _policy() -> Iterator[str]:
-    yield from ("| switch | default |", "|---|---|")
+    yield from ("| switch | default | what it does |", "|---|---|---|")
     for field in fields(DEFAULT_POLICY):
         value = getattr(DEFAULT_POLICY, field.name)
-        yield f"| `{field.name}` | {'none' if value is None else str(value).lower()} |"
+        default = "none" if value is None else str(value).lower()
+        yield f"| `{field.name}` | {default} | {ABOUT_POLICY[field.name]} |"
 
 
 def _shown() -> list[Kind]:

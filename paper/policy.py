@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 
@@ -13,14 +15,28 @@ class Policy:
     The strict ones are off by default, so that a local run trades at any hour of the week.
     """
 
-    sessions: bool = False  # SessionClosed outside the product's hours
-    expiry_days: int = 2  # closing orders only from so many days before the last trading day
-    margin: bool = False  # NotEnoughLiquidity, and liquidation by the venue
-    order_qty_max: int | None = None  # MaxOrderQtyLimitReached above
-    position_max: int | None = None  # MaxPosLimitReached above, for each contract
-    limits: bool = False  # the broker's request quotas, answered 429
-    unique_cl_ord_id: bool = False  # refuse a client id seen before
-    replay_day: bool = False  # tell the day's events again at the end of its session
+    sessions: bool = False
+    expiry_days: int = 2
+    margin: bool = False
+    order_qty_max: int | None = None
+    position_max: int | None = None
+    limits: bool = False
+    unique_cl_ord_id: bool = False
+    replay_day: bool = False
 
 
 DEFAULT_POLICY: Final = Policy()
+ABOUT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "sessions": "hours are kept: SessionClosed for orders, modifications and liquidations "
+        "outside the product's session, and nothing trades; cancels are taken at any time",
+        "expiry_days": "so many days before a contract's last one only closing orders are taken: "
+        "LiquidationOnlyBeforeExpiration",
+        "margin": "NotEnoughLiquidity, and liquidation by the venue",
+        "order_qty_max": "above it MaxOrderQtyLimitReached",
+        "position_max": "above it, for each contract, MaxPosLimitReached",
+        "limits": "the broker's request quotas, answered 429",
+        "unique_cl_ord_id": "a client id seen before is refused",
+        "replay_day": "the day's events are told again at 16:00 Chicago",
+    }
+)

@@ -18,6 +18,7 @@ class MarginSnapshot(Row, frozen=True, kw_only=True):
     full_initial_margin: Decimal
     position_margin: Decimal
     total_used_full_margin: Decimal
+    open_collateral_req: Decimal | None = None
 
 
 class AccountRiskStatus(Row, frozen=True, kw_only=True):
@@ -49,6 +50,7 @@ class UserAccountAutoLiq(Row, frozen=True, kw_only=True):
     trailing_max_drawdown: Decimal | None = None
     trailing_max_drawdown_limit: Decimal | None = None
     trailing_max_drawdown_mode: str | None = None
+    do_not_unlock: bool | None = None
 
 
 class ProductMargin(Row, frozen=True, kw_only=True):

@@ -54,6 +54,7 @@ class User(Row, frozen=True, kw_only=True):
     email: str
     status: str
     professional: bool
+    organization_id: int | None = None
 
 
 class Account(Row, frozen=True, kw_only=True):
@@ -67,6 +68,15 @@ class Account(Row, frozen=True, kw_only=True):
     legal_status: str
     timestamp: str
     active: bool
+    restricted: bool | None = None
+    closed: bool | None = None
+    readonly: bool | None = None
+    futures_disabled: bool | None = None
+    swap_enabled: bool | None = None
+    spot_margin_enabled: bool | None = None
+    ssf_risk_disclosure_acknowledgment: bool | None = None
+    evaluation_size: Decimal | None = None
+    cc_email: str | None = None
 
 
 class CashBalance(Row, frozen=True, kw_only=True):
@@ -91,8 +101,10 @@ class CashBalanceLog(Row, frozen=True, kw_only=True):
     cash_change_type: str
     fill_pair_id: int | None = None
     fill_id: int | None = None
+    fund_transaction_id: int | None = None
     comment: str | None = None
     delta: Decimal
+    sender_id: int | None = None
 
 
 class Position(Row, frozen=True, kw_only=True):
@@ -113,6 +125,7 @@ class Position(Row, frozen=True, kw_only=True):
 class Order(Row, frozen=True, kw_only=True):
     account_id: int
     contract_id: int
+    spread_definition_id: int | None = None  # never; the venue lists no spreads
     timestamp: str
     action: str
     ord_status: str
@@ -129,6 +142,7 @@ class OrderVersion(Row, frozen=True, kw_only=True):
     order_type: str
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    limit_if_touched_price: Decimal | None = None  # never; that type is not supported
     peg_difference: Decimal | None = None
     max_show: int | None = None
     time_in_force: str
@@ -189,19 +203,26 @@ class Fill(Row, frozen=True, kw_only=True):
     price: Decimal
     active: bool
     finally_paired: int
+    external: bool | None = None  # in no schema, but seen in real payloads
 
 
 class FillFee(Row, frozen=True, kw_only=True):
     """The id is the fill's."""
 
     clearing_fee: Decimal
+    clearing_currency_id: int | None = None
     exchange_fee: Decimal
+    exchange_currency_id: int | None = None
     nfa_fee: Decimal
+    nfa_currency_id: int | None = None
     brokerage_fee: Decimal
+    brokerage_currency_id: int | None = None
     ip_fee: Decimal
+    ip_currency_id: int | None = None
     commission: Decimal
     commission_currency_id: int
     order_routing_fee: Decimal
+    order_routing_currency_id: int | None = None
 
 
 class FillPair(Row, frozen=True, kw_only=True):
@@ -221,6 +242,7 @@ class Currency(Row, frozen=True, kw_only=True):
 
 class Exchange(Row, frozen=True, kw_only=True):
     name: str
+    mic_code: str | None = None
 
 
 class ContractGroup(Row, frozen=True, kw_only=True):
@@ -234,6 +256,7 @@ class Product(Row, frozen=True, kw_only=True):
     description: str
     exchange_id: int
     contract_group_id: int
+    risk_discount_contract_group_id: int | None = None
     status: str
     months: str
     is_secured: bool
@@ -248,6 +271,8 @@ class ContractMaturity(Row, frozen=True, kw_only=True):
     product_id: int
     expiration_month: int
     expiration_date: str
+    first_intent_date: str | None = None
+    underlying_id: int | None = None
     is_front: bool
 
 

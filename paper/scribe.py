@@ -173,6 +173,7 @@ class Scribe:
             price=event.price,
             active=True,
             finally_paired=0,
+            external=False,
         )
 
     def take_out(self, fill: Fill) -> None:

@@ -267,6 +267,10 @@ class Venue:
             legal_status="Individual",
             timestamp=stamp(now),
             active=True,
+            restricted=False,
+            closed=False,
+            readonly=False,
+            futures_disabled=False,
         )
         # Its own id is its account, so that the row is seen by its user and told to nobody else.
         self.store.put(account, account.id)

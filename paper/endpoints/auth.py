@@ -86,5 +86,10 @@ def _answer(user: User, tokens: Tokens) -> object:
         "userId": user.id,
         "name": user.name,
         "hasLive": False,
+        "hasSimPlus": False,
+        "showKIDs": False,
+        "hasFunded": False,
         "hasMarketData": True,
+        "outdatedTaC": False,
+        "outdatedLiquidationPolicy": False,
     }

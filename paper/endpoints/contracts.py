@@ -33,8 +33,14 @@ def suggest(call: Call) -> object:
 
 @endpoint("contract/rollcontract")
 def roll_contract(call: Call) -> object:
+    """The neighbour; with `ifExpired` only of a contract that trades no more, else itself."""
     forward = str(call.params.get("forward", True)).lower() != "false"
-    instrument = call.venue.reference.rolled(call.text("name"), forward=forward)
+    reference, name = call.venue.reference, call.text("name")
+    instrument = reference.found(name)
+    if_expired = str(call.params.get("ifExpired", False)).lower() == "true"
+    lives = instrument is not None and call.venue.clock.now() < instrument.ends_at
+    if not (if_expired and lives):
+        instrument = reference.rolled(name, forward=forward)
     if instrument is None:
         return {"errorText": "Contract is not found"}
     return {"contract": _row(call, instrument)}
@@ -67,13 +73,19 @@ def _fees(product: rows.Product) -> object:
     return {
         "productId": product.id,
         "clearingFee": _ZERO,
+        "clearingCurrencyId": rows.USD,
         "exchangeFee": _ZERO,
+        "exchangeCurrencyId": rows.USD,
         "nfaFee": _ZERO,
+        "nfaCurrencyId": rows.USD,
         "brokerageFee": _ZERO,
+        "brokerageCurrencyId": rows.USD,
         "ipFee": _ZERO,
+        "ipCurrencyId": rows.USD,
         "commission": fee_usd(product.name, 1),
         "commissionCurrencyId": rows.USD,
         "orderRoutingFee": _ZERO,
+        "orderRoutingCurrencyId": rows.USD,
         "dayMargin": MARGINS[product.name].day_usd,
         "nightMargin": MARGINS[product.name].initial_usd,
         "fullMargin": MARGINS[product.name].initial_usd,
