@@ -16,7 +16,16 @@ from execution.logins import Logins
 from shared.contracts.envelope import Envelope
 from shared.db.failures import is_outage
 from shared.domain.order import OrderIntent, Role
-from shared.ports.broker import LegRequest, NotSent, Outcome, PlaceRequest, Priority, Unknown
+from shared.ports.broker import (
+    Bracket,
+    LegRequest,
+    NotSent,
+    Outcome,
+    PlaceRequest,
+    Priority,
+    StrategyRequest,
+    Unknown,
+)
 from shared.ports.clock import Clock
 from shared.ports.ledger import Cancel, Claimed, Ledger
 from shared.runtime.logging import get_logger
@@ -58,11 +67,13 @@ class Placer:
         login = self._logins.get(claimed.connection_id)
         if login is None:
             return NotSent("The login is not ours any more.")
-        request = request_of(claimed)
+        strategy = strategy_of(claimed)
         if self._clock.monotonic() - claimed_at_s > DEADLINE_S:
             return NotSent("The claim's deadline passed.")
         try:
-            return await login.broker.place(request)
+            if strategy is not None:
+                return await login.broker.start(strategy)
+            return await login.broker.place(request_of(claimed))
         except Exception as error:  # noqa: BLE001 - the lane's edge: it may have been sent
             _log.exception("place_failed", intent_id=str(claimed.intent.id))
             return Unknown(type(error).__name__)
@@ -111,6 +122,33 @@ def request_of(claimed: Claimed) -> PlaceRequest:
         price=intent.price,
         stop_price=intent.stop_price,
         legs=_legs(claimed.legs),
+        priority=_PRIORITY[intent.role],
+    )
+
+
+def strategy_of(claimed: Claimed) -> StrategyRequest | None:
+    """The order strategy that a claim with legs of no price is; None for an order."""
+    intent = claimed.intent
+    if not any(leg.price is None and leg.stop_price is None for leg in claimed.legs):
+        return None
+    away = {
+        leg.role: leg.offset_ticks * claimed.tick
+        for leg in claimed.legs
+        if leg.offset_ticks is not None
+    }
+    bracket = Bracket(intent.qty_contracts, away.get(Role.TAKE_PROFIT), away.get(Role.STOP_LOSS))
+    return StrategyRequest(
+        account=claimed.account.broker_account_id,
+        account_name=claimed.account.name,
+        client_id=str(intent.id),
+        contract=intent.contract,
+        action=intent.action,
+        qty_contracts=intent.qty_contracts,
+        order_type=intent.order_type,
+        time_in_force=intent.time_in_force,
+        brackets=(bracket,),
+        price=intent.price,
+        stop_price=intent.stop_price,
         priority=_PRIORITY[intent.role],
     )
 

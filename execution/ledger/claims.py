@@ -240,4 +240,5 @@ def _claimed(row: Any, send: Send) -> Claimed:
     account = AccountRef(
         AccountId(row.account_id), UserId(row.user_id), row.broker_account_id, row.account_name
     )
-    return Claimed(send.intent, send.legs, ConnectionId(row.connection_id), account)
+    tick = tick_of(row.root, row.brokers_tick)
+    return Claimed(send.intent, send.legs, ConnectionId(row.connection_id), account, tick)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from execution.ledger.adoption import adopt, end_unplaced
 from execution.ledger.journal import Journal
 from shared.contracts.orders import OrderChanged
 from shared.domain.ids import AccountId, IntentId, SignalId
@@ -71,6 +72,9 @@ async def _one(journal: Journal, account: AccountId, fact: OrderFact) -> set[Int
     client_id = _ours(fact.client_id)
     if client_id is not None:
         await journal.connection.execute(_BIND, {**key, "client_id": client_id})
+    strategy = _ours(fact.strategy)
+    if strategy is not None:
+        await adopt(journal, account, fact, strategy)
     intent = (await journal.connection.execute(_INTENT, key)).first()
     version = (
         await journal.connection.execute(_UPSERT, _row(journal, account, fact, intent))
@@ -110,7 +114,11 @@ async def _step(journal: Journal, fact: OrderFact, intent: Any) -> set[IntentId]
         },
     )
     await journal.connection.execute(_LEG_QTY, {"id": intent.id, "qty": fact.qty_contracts})
-    return {IntentId(intent.id)} if moved.first() is not None and state.final else set()
+    if moved.first() is None or not state.final:
+        return set()
+    if intent.filled_qty == 0:
+        await end_unplaced(journal, intent.id)
+    return {IntentId(intent.id)}
 
 
 def _row(journal: Journal, account: AccountId, fact: OrderFact, intent: Any) -> dict[str, Any]:

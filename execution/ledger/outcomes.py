@@ -73,6 +73,8 @@ async def record(
 ) -> list[Envelope]:
     """Write one outcome."""
     match outcome:
+        case Accepted(is_strategy=True):
+            await accept(connection, intent, None, (), now)
         case Accepted(order_id, leg_order_ids):
             await accept(connection, intent, order_id, leg_order_ids, now)
         case Unknown(cause):
@@ -92,11 +94,11 @@ async def record(
 async def accept(
     connection: AsyncConnection,
     intent: IntentId,
-    order_id: int,
+    order_id: int | None,
     leg_order_ids: tuple[int, ...],
     now: datetime,
 ) -> None:
-    """Bind the broker's order ids; a leg whose id is unknown is bound by the stream."""
+    """Bind the broker's order ids; an order whose id is unknown is bound by the stream."""
     legs = [row.id for row in await connection.execute(_LEGS, {"id": intent})]
     pairs = [(intent, order_id), *zip(legs, leg_order_ids, strict=False)]
     await connection.execute(

@@ -83,14 +83,28 @@ def _judge_entry(candidate: Candidate, now: datetime, quote: Decimal | None) -> 
         if candidate.owner_net != 0:
             message = f"The exit before it ended with {candidate.owner_net} contracts still held."
             return End(IntentState.BLOCKED, "reverse.not_flat", message)
-    base = _base(intent, quote)
     if not candidate.legs:
         return Send(intent)
-    if base is None:
-        message = "No fresh quote and no price in the alert to place the bracket from."
-        return End(IntentState.BLOCKED, "bracket.no_reference", message)
-    legs = tuple(_priced(leg, intent.action, base, candidate.tick) for leg in candidate.legs)
-    return Send(replace(intent, reference_price=base), legs)
+    return _with_legs(candidate, _base(intent, quote))
+
+
+def _with_legs(candidate: Candidate, base: Decimal | None) -> Verdict:
+    """Legs at their prices, or, of a market order without a base, as mere distances.
+
+    What has no price then, the broker measures from the fill.
+    """
+    intent = candidate.intent
+    if base is not None:
+        legs = tuple(_priced(leg, intent.action, base, candidate.tick) for leg in candidate.legs)
+        return Send(replace(intent, reference_price=base), legs)
+    if intent.order_type is OrderType.MARKET and all(map(_is_relative, candidate.legs)):
+        return Send(intent, candidate.legs)
+    message = "No fresh quote and no price in the alert to place the bracket from."
+    return End(IntentState.BLOCKED, "bracket.no_reference", message)
+
+
+def _is_relative(leg: OrderIntent) -> bool:
+    return leg.offset_ticks is not None
 
 
 def _base(intent: OrderIntent, quote: Decimal | None) -> Decimal | None:

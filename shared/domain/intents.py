@@ -58,6 +58,19 @@ def intents_of(
     ]
 
 
+def adopted(like: OrderIntent, order_id: int, qty_contracts: int) -> OrderIntent:
+    """One more leg beside `like`, for an order that the broker placed; its order names it."""
+    name = f"{like.leg}.{order_id}"
+    return replace(
+        like,
+        id=intent_id(like.cause, like.cause_id, like.account_id, name, like.attempt),
+        leg=name,
+        qty_contracts=qty_contracts,
+        price=None,
+        stop_price=None,
+    )
+
+
 def _leg(
     order: OrderIntent, id_: IntentId, name: str, role: Role, kind: OrderType, ticks: int
 ) -> OrderIntent:

@@ -188,6 +188,11 @@ class OrderFact:
     strategy: str | None = None  # the client id of the order strategy whose exit this is
     unclaimed: bool = False  # perhaps of a strategy of ours that has not named all its orders yet
 
+    @property
+    def is_target(self) -> bool:
+        """Whether an exit takes a profit; every other kind of it is a stop."""
+        return self.order_type is OrderType.LIMIT
+
 
 @dataclass(frozen=True, slots=True)
 class FillFact:

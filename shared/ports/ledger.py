@@ -53,12 +53,16 @@ class AccountRef:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Committed as SENDING: exactly these numbers may be sent, once, under this epoch."""
+    """Committed as SENDING: exactly these numbers may be sent, once, under this epoch.
+
+    Legs without a price leave as distances: the broker measures them from the fill, in ticks.
+    """
 
     intent: OrderIntent
     legs: tuple[OrderIntent, ...]
     connection_id: ConnectionId
     account: AccountRef
+    tick: Decimal
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,8 @@ def _freeze(
         _send(store, intent, epoch, now)
     account = store.accounts.one(send.intent.account_id)
     ref = AccountRef(account.id, send.intent.user_id, account.broker_account_id, account.name)
-    return Claimed(send.intent, send.legs, connection, ref)
+    tick = product_of(store.intents.one(send.intent.id).root).tick_size
+    return Claimed(send.intent, send.legs, connection, ref, tick)
 
 
 def _send(store: Store, intent: OrderIntent, epoch: int, now: datetime) -> None:

@@ -10,6 +10,7 @@ from shared.contracts.orders import OrderChanged
 from shared.domain.ids import AccountId, IntentId
 from shared.domain.order import BrokerStatus, IntentState, may_follow, state_of
 from shared.ports.broker import OrderFact
+from tests.simulation.ledger.adoption import adopt, end_unplaced
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.rows import IntentRow, OrderRow
 
@@ -27,6 +28,7 @@ _FINAL: Final = frozenset(
 def apply(journal: Journal, account: AccountId, fact: OrderFact) -> set[IntentId]:
     """Returns the intent that ended by it, if one did."""
     _bind(journal, account, fact)
+    adopt(journal, account, fact)
     intent = journal.store.intents.by_order(account, fact.order_id)
     row = _merge(journal, account, fact, intent)
     if row is None:
@@ -112,7 +114,11 @@ def _step(journal: Journal, fact: OrderFact, intent: IntentRow) -> set[IntentId]
     if moves:
         row = _moved(journal, row, state, fact.reject_reason)
     journal.store.intents.change(row)
-    return {row.id} if moves and state.final else set()
+    if not moves or not state.final:
+        return set()
+    if row.filled_qty == 0:
+        end_unplaced(journal, row.id)
+    return {row.id}
 
 
 def _moved(journal: Journal, row: IntentRow, state: IntentState, reason: str | None) -> IntentRow:

@@ -29,6 +29,8 @@ _NEVER_SENT: Final = (
 
 def record(store: Store, intent: IntentId, outcome: Outcome, now: datetime) -> list[Envelope]:
     match outcome:
+        case Accepted(is_strategy=True):
+            accept(store, intent, None, (), now)
         case Accepted(order_id, leg_order_ids):
             accept(store, intent, order_id, leg_order_ids, now)
         case Unknown(cause):
@@ -63,12 +65,19 @@ def _back(row: IntentRow, why: str, not_before: datetime) -> IntentRow:
 
 
 def accept(
-    store: Store, intent: IntentId, order_id: int, leg_order_ids: tuple[int, ...], now: datetime
+    store: Store,
+    intent: IntentId,
+    order_id: int | None,
+    leg_order_ids: tuple[int, ...],
+    now: datetime,
 ) -> None:
-    """Bind the broker's order ids; a leg whose id is unknown is bound by the stream."""
+    """Bind the broker's order ids; an order whose id is unknown is bound by the stream."""
     order = store.intents.get(intent)
     legs = store.intents.legs(intent)
-    pairs = [(order, order_id), *zip(legs, leg_order_ids, strict=False)]
+    pairs: list[tuple[IntentRow | None, int | None]] = [
+        (order, order_id),
+        *zip(legs, leg_order_ids, strict=False),
+    ]
     for row, each in pairs:
         if row is None or row.state in _NEVER_SENT:
             continue

@@ -77,11 +77,22 @@ def test_the_price_of_a_limit_entry_beats_every_estimate() -> None:
     assert verdict.legs[0].stop_price == Decimal("19897.50")
 
 
-def test_a_bracket_without_any_price_is_never_guessed() -> None:
-    verdict = judge(candidate(ENTRY, STOP), NOW, None)
+def test_a_bracket_without_any_price_leaves_as_distances() -> None:
+    verdict = judge(candidate(ENTRY, TARGET, STOP), NOW, None)
+    assert verdict == Send(ENTRY, (TARGET, STOP))
+    assert isinstance(judge(candidate(ENTRY), NOW, None), Send)
+
+
+@pytest.mark.parametrize(
+    ("entry", "leg"),
+    [(replace(ENTRY, order_type=OrderType.LIMIT), STOP), (ENTRY, replace(STOP, offset_ticks=None))],
+)
+def test_what_cannot_leave_as_distances_is_never_guessed(
+    entry: OrderIntent, leg: OrderIntent
+) -> None:
+    verdict = judge(candidate(entry, leg), NOW, None)
     assert isinstance(verdict, End)
     assert verdict.code == "bracket.no_reference"
-    assert isinstance(judge(candidate(ENTRY), NOW, None), Send)
 
 
 def test_an_entry_grows_stale_and_an_exit_never_does() -> None:

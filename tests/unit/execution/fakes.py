@@ -11,7 +11,7 @@ from shared.contracts.envelope import Envelope
 from shared.db.failures import DatabaseAway
 from shared.domain.ids import AccountId, Cause, ConnectionId, IntentId, StrategyId, UserId
 from shared.domain.order import Action, OrderIntent, OrderType, Role, TimeInForce
-from shared.ports.broker import Accepted, Fact, Outcome, PlaceRequest
+from shared.ports.broker import Accepted, Fact, Outcome, PlaceRequest, StrategyRequest
 from shared.ports.ledger import AccountRef, Claimed
 
 
@@ -59,9 +59,17 @@ class FakeBroker:
     def __init__(self, outcome: Outcome | Exception | None = None) -> None:
         self.outcome = Accepted(1) if outcome is None else outcome
         self.placed: list[PlaceRequest] = []
+        self.started: list[StrategyRequest] = []
 
     async def place(self, request: PlaceRequest) -> Outcome:
         self.placed.append(request)
+        return self._answer()
+
+    async def start(self, request: StrategyRequest) -> Outcome:
+        self.started.append(request)
+        return self._answer()
+
+    def _answer(self) -> Outcome:
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
@@ -105,4 +113,5 @@ def claimed() -> Claimed:
         after=None,
         expires_at=None,
     )
-    return Claimed(entry, (), ConnectionId(1), AccountRef(AccountId(1), UserId(1), 900, "PAPER1"))
+    account = AccountRef(AccountId(1), UserId(1), 900, "PAPER1")
+    return Claimed(entry, (), ConnectionId(1), account, Decimal("0.25"))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
 from typing import cast
 
 import pytest
 
 from execution.logins import Logins
 from execution.placer import DEADLINE_S, Placer
-from shared.ports.broker import Accepted, NotSent, Outcome, Refused, Unknown
+from shared.domain.order import OrderType, Role
+from shared.ports.broker import Accepted, Bracket, NotSent, Outcome, Refused, Unknown
 from shared.ports.ledger import Ledger
 from tests.unit.execution.fakes import FakeBroker, FakeClock, FakeLedger, FakeLogins, claimed
 
@@ -23,6 +26,19 @@ async def test_the_outcome_is_written_as_it_was_told(outcome: Outcome) -> None:
     await placer(ledger, broker, clock).place(claim, clock.monotonic())
     assert ledger.outcomes == [(claim.intent.id, outcome)]
     assert [request.client_id for request in broker.placed] == [str(claim.intent.id)]
+
+
+async def test_legs_without_a_price_leave_as_distances_from_the_fill() -> None:
+    ledger, broker, clock = FakeLedger(), FakeBroker(Accepted(7, is_strategy=True)), FakeClock()
+    claim = claimed()
+    stop = replace(claim.intent, role=Role.STOP_LOSS, order_type=OrderType.STOP, offset_ticks=10)
+    target = replace(stop, role=Role.TAKE_PROFIT, order_type=OrderType.LIMIT, offset_ticks=21)
+    claim = replace(claim, legs=(target, stop))
+    await placer(ledger, broker, clock).place(claim, clock.monotonic())
+    (request,) = broker.started
+    assert broker.placed == []
+    assert request.client_id == str(claim.intent.id)
+    assert request.brackets == (Bracket(2, Decimal("5.25"), Decimal("2.5")),)
 
 
 async def test_a_claim_past_its_deadline_is_not_sent() -> None:
