@@ -1,6 +1,6 @@
 """All cases, by number."""
 
-from tests.contract.broker.cases import changes, entries, reads
+from tests.contract.broker.cases import changes, connect, entries, events, reads, unknowns
 from tests.contract.broker.registry import CASES
 
-__all__ = ["CASES", "changes", "entries", "reads"]
+__all__ = ["CASES", "changes", "connect", "entries", "events", "reads", "unknowns"]
