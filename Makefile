@@ -3,7 +3,7 @@ VENV ?= $(or $(TM_VENV),.venv)
 TM = python3 tm.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check venue-clients venue-faults lint fmt lock oracles
+.PHONY: help up test check venue-clients venue-faults fuzz-alerts lint fmt lock oracles
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ venue-faults: ## Every ordered pair of faults over a bracket's life, in virtual 
 	TM_FULL=1 $(VENV)/bin/python -m pytest -q -n auto --show-capture=no \
 		tests/simulation/test_faults_singly.py tests/simulation/test_faults_in_pairs.py \
 		tests/simulation/test_faults_executor.py
+
+fuzz-alerts: ## Five minutes of bodies that nobody wrote for the reader of alerts
+	$(VENV)/bin/python -m tests.corpus.fuzz_alerts 300
 
 lint: ## Static checks only: lint, import contracts, types
 	$(VENV)/bin/ruff check .

@@ -151,6 +151,8 @@ def _action(fields: AlertFields, positions: _Positions) -> Action:
 
 def _size_asked(fields: AlertFields) -> tuple[int | None, Decimal | None]:
     """Contracts, and percent of the position. A unit that we cannot count in is refused."""
+    if fields.has(*names.AMBIGUOUS_SIZE) and not fields.has(*names.QUANTITY, *names.CLOSE_PERCENT):
+        raise refusal(ParseCode.QUANTITY, "What this size counts is not certain; call it quantity.")
     percent = fields.percent(*names.CLOSE_PERCENT)
     word = fields.text(*names.QUANTITY_TYPE, code=ParseCode.QUANTITY)
     in_percent = word is not None and word.lower() == "percent_of_position"

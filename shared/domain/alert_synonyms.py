@@ -20,6 +20,8 @@ QUANTITY: Final = (
     "order.contracts",
     "strategy.order.contracts",
 )
+# Sizes of other products: contracts, a position, money or lots. Alone, they are refused.
+AMBIGUOUS_SIZE: Final = ("amount", "size", "lots", "order_size")
 QUANTITY_TYPE: Final = ("quantity_type", "quantitytype")
 CLOSE_PERCENT: Final = ("close_percent", "exit_percent", "qty_percent", "quantity_percent")
 MARKET_POSITION: Final = ("market_position", "strategy.market_position")
