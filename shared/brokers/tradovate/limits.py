@@ -91,7 +91,8 @@ class Backoff:
 
     def next_s(self) -> float:
         """The pause before the next try, spread by a tenth so that logins do not march in step."""
-        base = min(FIRST_RETRY_S * 2.0**self._tries, QUICK_RETRY_S)
+        # Bounded: the power of an outage of a thousand tries is no float any more.
+        base = min(FIRST_RETRY_S * 2.0 ** min(self._tries, QUICK_RETRIES), QUICK_RETRY_S)
         if self._tries >= QUICK_RETRIES:
             base = QUICK_RETRY_S * 2.0 ** min(self._tries - QUICK_RETRIES + 1, 10)
         self._tries += 1

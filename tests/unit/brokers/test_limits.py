@@ -40,6 +40,12 @@ def test_reconnects_are_quick_at_first_and_rare_at_last() -> None:
     assert backoff.next_s() < 0.3
 
 
+def test_a_backoff_outlives_any_number_of_tries() -> None:
+    backoff = limits.Backoff(rng(), 15.0)
+    pauses = [backoff.next_s() for _ in range(5_000)]  # the 1,025th power of two is no float
+    assert 13.5 <= pauses[-1] <= 16.5
+
+
 def test_a_local_venue_is_asked_each_second_for_ever() -> None:
     backoff = limits.Backoff(rng(), Urls.of("http://127.0.0.1:5010/v1").retry_s_max)
     assert max(backoff.next_s() for _ in range(500)) <= 1.1
