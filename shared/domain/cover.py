@@ -1,0 +1,92 @@
+"""How many contracts each protective leg may stand for: never more than its owner still holds.
+
+A leg that covers too much would open the other side when it trades; one that covers too little
+leaves a part naked. The contracts an owner still holds belong to its newest entries, because the
+oldest are closed first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from shared.domain.ids import IntentId
+from shared.domain.order import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """A working leg. `qty_contracts` counts what has filled of it, as the broker's order does.
+
+    Legs with one `pair` end each other; `seq` orders pairs by their entries, oldest first.
+    """
+
+    intent_id: IntentId
+    broker_order_id: int
+    role: Role
+    qty_contracts: int
+    filled_contracts: int
+    pair: str
+    seq: int
+
+    @property
+    def open_contracts(self) -> int:
+        return self.qty_contracts - self.filled_contracts
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """The leg's new quantity, filled contracts included. None: cancel it, nothing is left of it."""
+
+    leg: Cover
+    qty_contracts: int | None
+
+
+def resizes(remainder: int, legs: Sequence[Cover]) -> tuple[Resize, ...]:
+    """What must change so that the legs cover `remainder` contracts (absolute) of their owner.
+
+    Targets shrink first, then stops, and only then does a stop grow: in between there is too
+    much cover for a moment, never a stop that is missing.
+    """
+    wanted = _shares(remainder, legs)
+    changes = [
+        Resize(
+            leg,
+            None if wanted[leg.intent_id] == 0 else wanted[leg.intent_id] + leg.filled_contracts,
+        )
+        for leg in legs
+        if wanted[leg.intent_id] != leg.open_contracts
+    ]
+    return tuple(sorted(changes, key=_turn))
+
+
+def _turn(change: Resize) -> tuple[bool, bool, int]:
+    grows = change.qty_contracts is not None and change.qty_contracts > change.leg.qty_contracts
+    return grows, change.leg.role is Role.STOP_LOSS, change.leg.seq
+
+
+def _shares(remainder: int, legs: Sequence[Cover]) -> dict[IntentId, int]:
+    """Open contracts each leg should have: pairs from the newest, then the rest to its stop."""
+    left, out = remainder, {}
+    pairs = list(_newest_first(legs))
+    for pair in pairs:
+        share = min(left, max(leg.open_contracts for leg in pair))
+        left -= share
+        for leg in pair:
+            out[leg.intent_id] = min(share, leg.open_contracts) if _target(leg) else share
+    if left > 0:
+        stops = [leg for pair in pairs for leg in pair if not _target(leg)]
+        if stops:
+            out[stops[0].intent_id] += left
+    return out
+
+
+def _target(leg: Cover) -> bool:
+    return leg.role is Role.TAKE_PROFIT
+
+
+def _newest_first(legs: Sequence[Cover]) -> Iterator[list[Cover]]:
+    pairs: dict[str, list[Cover]] = {}
+    for leg in legs:
+        pairs.setdefault(leg.pair, []).append(leg)
+    return iter(sorted(pairs.values(), key=lambda pair: (-max(x.seq for x in pair), pair[0].pair)))
