@@ -59,8 +59,8 @@ def replace_plus(ticks: int) -> Stop:
 @given(
     entry=st.sampled_from(list(Action)),
     path=st.lists(st.integers(-200, 200), max_size=30),
-    distance=Decimal(st).integers(1, 100),
-    trigger=Decimal(st).integers(0, 100),
+    distance=st.integers(1, 100),
+    trigger=st.integers(0, 100),
     step=st.integers(1, 10),
     after=st.integers(2, 100),
 )
