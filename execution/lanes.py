@@ -10,13 +10,14 @@ import asyncio
 from typing import Final
 
 from execution.bell import Bell
+from execution.hours import by_hours, kept_back
 from execution.logins import Logins
 from execution.placer import Placer
 from execution.prices import Prices
 from execution.rounds import Rounds
 from shared.domain.claim import Candidate, Verdict, judge
 from shared.ports.clock import Clock
-from shared.ports.ledger import Cancel, Claimed, Ledger
+from shared.ports.ledger import Cancel, Claimed, Judge, Lease, Ledger
 from shared.runtime.logging import correlated
 
 _SWEEP_EVERY_S: Final = 0.5
@@ -52,11 +53,12 @@ class Lanes:
             await self._rounds.run()
 
     async def _round(self) -> None:
-        leases = self._logins.sendable()
-        if not leases:
-            return
+        for keeps_hours, leases in by_hours(self._logins.sendable(), self._logins):
+            await self._claim(leases, self._judge_by_hours if keeps_hours else self._judge)
+
+    async def _claim(self, leases: list[Lease], judge: Judge) -> None:
         claimed_at_s = self._clock.monotonic()
-        claims = await self._ledger.claim(leases, self._judge)
+        claims = await self._ledger.claim(leases, judge)
         self._bell(claims.events)
         for claimed in claims.claimed:
             self._tasks.create_task(self._carry(claimed, claimed_at_s))
@@ -70,6 +72,9 @@ class Lanes:
         with correlated(str(claimed.intent.signal_id or claimed.intent.id)):
             self._bell(await self._placer.place(claimed, claimed_at_s))
         self.wake()
+
+    def _judge_by_hours(self, candidate: Candidate) -> Verdict:
+        return kept_back(candidate, self._clock.now()) or self._judge(candidate)
 
     def _judge(self, candidate: Candidate) -> Verdict:
         intent = candidate.intent

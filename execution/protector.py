@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from execution.bell import Bell
+from execution.hours import by_hours, rests
 from execution.logins import Logins
 from execution.rounds import Rounds
 from shared.domain.order import OrderType, Role, TimeInForce
 from shared.ports.broker import ModifyRequest
 from shared.ports.clock import Clock
-from shared.ports.ledger import Ledger, LegOffset
+from shared.ports.ledger import Ledger, LegOffset, Naked
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -19,6 +20,9 @@ _EVERY_S: Final = 0.5
 # A modify under way is not repeated; one that led to nothing is.
 _MOVE_AGAIN_AFTER_S: Final = 3.0
 NAKED_AFTER_S: Final = 3.0
+# Between two exits that the guard asks for in vain: the first doubling to the last.
+_GUARD_PAUSE_S: Final = 1.0
+_GUARD_PAUSE_S_MAX: Final = 30.0
 
 
 class Protector:
@@ -29,6 +33,7 @@ class Protector:
         self._clock = clock
         self.rounds = Rounds("protecting", _EVERY_S, self._round)
         self._moved_at_s: dict[tuple[int, object], float] = {}
+        self._guarded: dict[tuple[int, int, str], tuple[float, float]] = {}
 
     async def _round(self) -> None:
         leases = self._logins.sendable()
@@ -37,9 +42,25 @@ class Protector:
         for leg in await self._ledger.legs_off(leases):
             if self._is_due(leg):
                 await self._move(leg)
-        for found in await self._ledger.naked(leases, NAKED_AFTER_S):
-            _log.error("position_naked", account_id=found.account_id, contract=found.contract)
-            self._bell(await self._ledger.guard_exit(found))
+        for keeps_hours, some in by_hours(leases, self._logins):
+            for found in await self._ledger.naked(some, NAKED_AFTER_S):
+                if not (keeps_hours and rests(found.contract, self._clock.now())):
+                    await self._guard(found)
+
+    async def _guard(self, found: Naked) -> None:
+        """Flatten it; what is refused again and again is asked for ever more rarely."""
+        now_s = self._clock.monotonic()
+        key = (found.account_id, found.strategy_id, found.contract)
+        last_s, pause_s = self._guarded.get(key, (-_GUARD_PAUSE_S_MAX * 2, 0.0))
+        if now_s - last_s < pause_s:
+            return
+        if now_s - last_s >= _GUARD_PAUSE_S_MAX * 2:
+            pause_s = 0.0  # another position than the one before
+        recent = self._guarded.items()
+        self._guarded = {k: v for k, v in recent if now_s - v[0] < _GUARD_PAUSE_S_MAX * 2}
+        self._guarded[key] = (now_s, min(max(pause_s * 2, _GUARD_PAUSE_S), _GUARD_PAUSE_S_MAX))
+        _log.error("position_naked", account_id=found.account_id, contract=found.contract)
+        self._bell(await self._ledger.guard_exit(found))
 
     async def _move(self, leg: LegOffset) -> None:
         """Commit the price, then ask for it: after a crash the same move is asked again."""
