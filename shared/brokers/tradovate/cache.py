@@ -10,7 +10,7 @@ A fact waits here until all its parts are known, and is told again when a part c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -96,17 +96,17 @@ class EntityStore:
 
     # --- doubts -------------------------------------------------------------------------------
     @property
-    def in_doubt(self) -> bool:
-        """Whether rows differ of which nothing says which is the later one."""
-        return bool(self._tables.doubts)
+    def in_doubt(self) -> frozenset[str]:
+        """The kinds of which rows differ without saying which is the later one."""
+        return frozenset(kind for kind, _ in self._tables.doubts)
 
-    def take_doubts(self) -> dict[str, frozenset[int]]:
-        """The ids of such rows by kind; whoever takes them asks the broker, then `settle`s."""
-        doubts, self._tables.doubts = self._tables.doubts, set()
-        kinds = {kind for kind, _ in doubts}
-        return {kind: frozenset(id_ for k, id_ in doubts if k == kind) for kind in kinds}
+    def take_doubts(self, kind: str) -> frozenset[int]:
+        """The ids of such rows; whoever takes them asks the broker, then `settle`s."""
+        ids = frozenset(id_ for doubted, id_ in self._tables.doubts if doubted == kind)
+        self._tables.doubts -= {(kind, id_) for id_ in ids}
+        return ids
 
-    def doubt(self, kind: str, ids: frozenset[int]) -> None:
+    def doubt(self, kind: str, ids: Iterable[int]) -> None:
         """The broker could not be asked about these."""
         self._tables.doubts |= {(kind, id_) for id_ in ids}
 

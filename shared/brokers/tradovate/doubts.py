@@ -8,7 +8,7 @@ Without it a wrong balance or position would stand until the next full read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NoReturn
 
 from shared.brokers.tradovate import limits
@@ -28,46 +28,45 @@ _PRIORITIES: Final[Mapping[str, Priority]] = {
     "position": Priority.RECONCILE,
     "cashBalance": Priority.RECORDING,
 }
+# Rows of a kind by their ids. Raises BrokerUnavailable, NotFound.
+Ask = Callable[[str, list[int]], Awaitable[list[object]]]
 
 
 class Doubts:
     """One read for each kind and second at most, however many rows are in doubt."""
 
-    def __init__(
-        self, reader: Reader, store: EntityStore, outlet: FactOutlet, clock: Clock
-    ) -> None:
-        self._reader = reader
+    def __init__(self, ask: Ask, store: EntityStore, outlet: FactOutlet, clock: Clock) -> None:
+        self._ask = ask
         self._store = store
         self._outlet = outlet
         self._clock = clock
-        self._due = asyncio.Event()
+        self._due = {kind: asyncio.Event() for kind in _PRIORITIES}
 
     def look(self) -> None:
         """Rows have come in: see whether there is anything to ask."""
-        if self._store.in_doubt:
-            self._due.set()
+        for kind in self._store.in_doubt:
+            self._due[kind].set()
 
-    async def run(self) -> NoReturn:
-        """For ever; raises CredentialsExpired only."""
+    async def run(self) -> None:
+        """For ever; raises CredentialsExpired only. No kind waits for another."""
+        async with asyncio.TaskGroup() as group:
+            for kind in _PRIORITIES:
+                group.create_task(self._settle_all(kind))
+
+    async def _settle_all(self, kind: str) -> NoReturn:
         while True:
-            await self._due.wait()
+            await self._due[kind].wait()
             await self._clock.sleep(limits.DOUBT_GATHER_S)
-            self._due.clear()
-            pause_s = limits.DOUBT_EVERY_S - limits.DOUBT_GATHER_S
-            # Taken before the question leaves: what comes meanwhile is asked about again.
-            for kind, ids in self._store.take_doubts().items():
-                pause_s = max(pause_s, await self._ask(kind, ids))
-            await self._clock.sleep(pause_s)
+            self._due[kind].clear()
+            await self._clock.sleep(await self._settle(kind))
 
-    async def _ask(self, kind: str, ids: frozenset[int]) -> float:
-        """Settle some; returns how long to wait before the next try, 0 when it is done."""
-        some = sorted(ids)[: limits.IDS_PER_READ_MAX]
-        rest = ids.difference(some)
+    async def _settle(self, kind: str) -> float:
+        """Ask about some; returns how long to wait before the next question."""
+        # Taken before the question leaves: what comes meanwhile is asked about again.
+        ids = sorted(self._store.take_doubts(kind))
+        some, rest = ids[: limits.IDS_PER_READ_MAX], ids[limits.IDS_PER_READ_MAX :]
         try:
-            rows = await self._reader.first(_PRIORITIES[kind]).rows(
-                f"{kind}/items", ids=",".join(map(str, some))
-            )
-            self._outlet.push(self._store.settle(kind, rows))
+            self._outlet.push(self._store.settle(kind, await self._ask(kind, some)))
         except (Garbled, NotFound) as error:
             log.warning("broker_doubt_not_settled", kind=kind, error=str(error))
         except BrokerUnavailable as error:
@@ -76,10 +75,19 @@ class Doubts:
             told = error.context.get("retry_after_s")
             wait_s = told if isinstance(told, float) else limits.DOUBT_RETRY_S
             return min(wait_s, limits.DOUBT_PAUSE_S_MAX)
-        if rest:
-            self._again(kind, rest)
-        return 0.0
+        self._again(kind, rest)
+        return limits.DOUBT_EVERY_S - limits.DOUBT_GATHER_S
 
-    def _again(self, kind: str, ids: frozenset[int]) -> None:
+    def _again(self, kind: str, ids: list[int]) -> None:
         self._store.doubt(kind, ids)
-        self._due.set()
+        self.look()
+
+
+def asking(reader: Reader) -> Ask:
+    """Questions over REST, each kind in its place of the queue."""
+
+    async def ask(kind: str, ids: list[int]) -> list[object]:
+        first = reader.first(_PRIORITIES[kind])
+        return await first.rows(f"{kind}/items", ids=",".join(map(str, ids)))
+
+    return ask

@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 from shared.brokers.tradovate import limits
 from shared.brokers.tradovate.auth import Auth
 from shared.brokers.tradovate.cache import EntityStore
-from shared.brokers.tradovate.doubts import Doubts
+from shared.brokers.tradovate.doubts import Doubts, asking
 from shared.brokers.tradovate.health import HealthBoard
 from shared.brokers.tradovate.login import Urls
 from shared.brokers.tradovate.outcomes import Answered, Reply, words_of
@@ -78,7 +78,7 @@ class UserFeed:
         self._socket: VenueSocket | None = None
         self._by_accounts = False
         self._resolve_now = asyncio.Event()
-        self.doubts = Doubts(reader, store, outlet, clock)
+        self.doubts = Doubts(asking(reader), store, outlet, clock)
 
     @property
     def socket(self) -> VenueSocket | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from decimal import Decimal
 from typing import Any
@@ -9,18 +10,25 @@ from typing import Any
 import pytest
 
 from shared.brokers.tradovate.cache import EntityStore
+from shared.brokers.tradovate.doubts import Doubts
+from shared.brokers.tradovate.limits import DOUBT_PAUSE_S_MAX
+from shared.brokers.tradovate.outlet import FactOutlet
+from shared.domain.errors import BrokerUnavailable
 from shared.ports.broker import BalanceFact, PositionFact
 from tests.fixtures.waiting import eventually
 from tests.unit.brokers import rows
 from tests.unit.brokers.test_adapter import held, venue
 from tests.unit.brokers.test_cache import feed, last_of, over_the_wire, store_with_names
 from tests.unit.brokers.venue import Venue
+from tests.unit.brokers.virtual_time import VirtualClock, run
 
 __all__ = ["venue"]  # the fixture
 
 MONDAY = {"year": 2026, "month": 3, "day": 2}
 TUESDAY = {"year": 2026, "month": 3, "day": 3}
 POSITION_ID, BALANCE_ID = 77, 5
+ROUND_TRIP_S = 0.4
+EVENTS = 30
 # One millisecond: bought two, one of them busted, one more bought.
 BUSY = (
     rows.position(2, bought=2),
@@ -44,7 +52,7 @@ def test_what_the_broker_answers_stands_whatever_came_before(
 ) -> None:
     store = store_with_names()
     feed(store, [("position", BUSY[number]) for number in order])
-    assert store.take_doubts() == {"position": frozenset({POSITION_ID})}
+    assert store.take_doubts("position") == {POSITION_ID}
     assert not store.in_doubt
     told = store.settle("position", [over_the_wire(BUSY[truth])])
     assert net_of(store) == BUSY[truth]["netPos"]
@@ -98,15 +106,86 @@ def test_balances_of_one_instant_are_in_doubt(order: tuple[int, int]) -> None:
     balances = (rows.balance(amount=100), rows.balance(amount=90))
     store = store_with_names()
     feed(store, [("cashBalance", balances[number]) for number in order])
-    assert store.take_doubts() == {"cashBalance": frozenset({BALANCE_ID})}
+    assert store.take_doubts("cashBalance") == {BALANCE_ID}
     store.settle("cashBalance", over_the_wire(balances[0]))
     assert cash_of(store) == 100
 
 
 def test_doubts_that_could_not_be_asked_about_are_kept() -> None:
     store = store_with_names()
-    store.doubt("position", frozenset({POSITION_ID}))
-    assert store.take_doubts() == {"position": frozenset({POSITION_ID})}
+    store.doubt("position", [POSITION_ID])
+    assert store.take_doubts("cashBalance") == frozenset()
+    assert store.take_doubts("position") == {POSITION_ID}
+
+
+class Desk:
+    """A broker that answers what it is told to, in virtual time."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.store = store_with_names()
+        outlet = FactOutlet(self.store.facts, self.clock)
+        self.doubts = Doubts(self.ask, self.store, outlet, self.clock)
+        self.truth: dict[str, rows.Row] = {}
+        self.asked_at: list[tuple[str, float]] = []
+        self.away: set[str] = set()
+
+    async def ask(self, kind: str, ids: list[int]) -> list[object]:
+        self.asked_at.append((kind, self.clock.monotonic()))
+        await self.clock.sleep(ROUND_TRIP_S)
+        if kind in self.away:
+            raise BrokerUnavailable("broker.budget_spent", "No more.", retry_after_s=1000.0)
+        return [over_the_wire(self.truth[kind])]
+
+    def hear(self, kind: str, row: rows.Row) -> None:
+        self.truth[kind] = row
+        self.store.apply(kind, over_the_wire(row))
+        self.doubts.look()
+
+
+def test_what_is_shown_is_right_within_two_seconds_of_the_last_event() -> None:
+    """Rows of one instant come every 0.1 s for a while, the last of them told before another."""
+
+    async def main() -> None:
+        desk = Desk()
+        task = asyncio.create_task(desk.doubts.run())
+        for number in range(EVENTS):
+            await desk.clock.sleep(0.1)
+            desk.hear("cashBalance", rows.balance(amount=number))
+            desk.hear("position", rows.position(number, bought=EVENTS - number))
+        late = rows.balance(amount=-1)  # an older one that comes last
+        desk.store.apply("cashBalance", over_the_wire(late))
+        desk.doubts.look()
+        await desk.clock.sleep(2.0)
+        assert cash_of(desk.store) == net_of(desk.store) == EVENTS - 1
+        for kind in ("position", "cashBalance"):
+            times = [at for asked, at in desk.asked_at if asked == kind]
+            assert 1 < len(times) < EVENTS
+            assert min(b - a for a, b in itertools.pairwise(times)) >= 1.0
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run(main())
+
+
+def test_no_kind_waits_for_another_and_the_longest_pause_has_an_end() -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.away = {"cashBalance"}
+        task = asyncio.create_task(desk.doubts.run())
+        for number in (1, 2):
+            desk.hear("cashBalance", rows.balance(amount=number))
+        await desk.clock.sleep(3.0)
+        for row in (BUSY[0], BUSY[1]):
+            desk.hear("position", row)
+        await desk.clock.sleep(2.0)
+        assert net_of(desk.store) == BUSY[1]["netPos"]
+        await desk.clock.sleep(DOUBT_PAUSE_S_MAX)
+        assert [kind for kind, _ in desk.asked_at] == ["cashBalance", "position", "cashBalance"]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run(main())
 
 
 async def test_the_broker_is_asked_once_for_a_burst_and_its_answer_told(venue: Venue) -> None:
