@@ -6,9 +6,11 @@ from uuid import uuid4
 
 from execution.brokers import make_broker, make_egress
 from execution.commands import Commands
+from execution.consents import Consents
 from execution.intake import STREAMS, Intake
 from execution.lanes import Lanes
 from execution.ledger import PostgresLedger
+from execution.ledger.consents import ConsentBook
 from execution.login import Login
 from execution.logins import Logins
 from execution.placer import Placer
@@ -58,10 +60,15 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     protector = Protector(ledger, logins, bell, clock)
     reconcile = Reconcile(ledger, logins, bell, clock, read_every_s=settings.reconcile_every_s)
     planner = Planner(ledger, bell, clock, max_age_s=settings.signal_max_age_s, planned=lanes.wake)
-    commands = Commands(ledger, bell, clock, reconcile=reconcile.read_now, planned=lanes.wake)
-    intake = Intake(Group(listening, NAME, "1", STREAMS), planner, commands, clock)
     vault = Opener(settings.vault_private_key.get_secret_value())
     egress = make_egress(settings, engine, clock)
+    consents = Consents(
+        ledger, ConsentBook(engine, clock), logins, vault, settings, egress, bell, clock
+    )
+    commands = Commands(
+        ledger, bell, clock, reconcile=reconcile.read_now, planned=lanes.wake, others=consents.bells
+    )
+    intake = Intake(Group(listening, NAME, "1", STREAMS), planner, commands, clock)
 
     def changed() -> None:
         """A fact was applied: somebody's turn may have come, a leg may stand wrong."""
@@ -93,6 +100,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "reconcile": reconcile.rounds.run(),
         "resolver": Resolver(ledger, logins, bell, clock).rounds.run(),
         "commands": commands.rounds.run(),
+        "consents": consents.rounds.run(),
         "spending": egress.spending.run(),
         "quotes": prices.publish(QuoteStream(redis, clock)),
     }.items():

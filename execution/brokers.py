@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import SystemRandom
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,7 +13,7 @@ from execution.settings import ExecutionSettings
 from execution.tokens import TokenStore
 from shared.brokers.registry import BROKERS
 from shared.brokers.tradovate.egress import Egress
-from shared.brokers.tradovate.login import Environment, Login, urls_for
+from shared.brokers.tradovate.login import Environment, Login, Urls, urls_for
 from shared.brokers.tradovate.quota import MemoryAttempts, Quotas, TwoBooks
 from shared.brokers.tradovate.spend import Spending
 from shared.db.failures import DatabaseAway
@@ -59,24 +59,33 @@ def make_broker(
     """Raises `CredentialsExpired` when the stored password cannot be opened."""
     login = Login(
         name=row.login_name,
-        password=_open(vault, row, "password_sealed", row.password_sealed) or SecretStr(""),
+        password=open_secret(vault, row, "password_sealed") or SecretStr(""),
         app_id=APP_ID,
         app_version=APP_VERSION,
         device_id=row.device_id,
         cid=row.client_id,
-        sec=_open(vault, row, "client_secret_sealed", row.client_secret_sealed),
+        sec=open_secret(vault, row, "client_secret_sealed"),
     )
+    urls = urls_of(row, settings)
+    return BROKERS[row.broker](login, urls, clock, tokens, SystemRandom(), egress=egress)
+
+
+def urls_of(row: LoginRow, settings: ExecutionSettings) -> Urls:
+    """Where the login's environment is served."""
     environment = Environment(row.environment)
     base = {
         Environment.PAPER: settings.paper_url,
         Environment.DEMO: settings.tradovate_demo_url,
         Environment.LIVE: settings.tradovate_api_url,
     }[environment]
-    urls = urls_for(environment, base)
-    return BROKERS[row.broker](login, urls, clock, tokens, SystemRandom(), egress=egress)
+    return urls_for(environment, base)
 
 
-def _open(vault: Opener, row: LoginRow, column: str, sealed: bytes | None) -> SecretStr | None:
+def open_secret(
+    vault: Opener, row: LoginRow, column: Literal["password_sealed", "client_secret_sealed"]
+) -> SecretStr | None:
+    """Raises `CredentialsExpired` when it is there and cannot be opened."""
+    sealed: bytes | None = getattr(row, column)
     if sealed is None:
         return None
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from execution.bell import Bell
@@ -17,7 +17,10 @@ _SWEEP_EVERY_S: Final = 1.0
 
 
 class Commands:
-    """`close` ends what its user holds (within an account or strategy); `reconcile` reads anew."""
+    """`close` ends what its user holds (within an account or strategy); `reconcile` reads anew.
+
+    Kinds in `others` have a round of their own, which is woken.
+    """
 
     def __init__(
         self,
@@ -27,7 +30,9 @@ class Commands:
         *,
         reconcile: Callable[[], None],
         planned: Callable[[], None],
+        others: Mapping[str, Callable[[], None]] | None = None,
     ) -> None:
+        self._others = {} if others is None else others
         self._ledger = ledger
         self._bell = bell
         self._clock = clock
@@ -37,7 +42,10 @@ class Commands:
 
     async def _round(self) -> None:
         for command in await self._ledger.commands():
-            await self._obey(command)
+            if command.kind in self._others:
+                self._others[command.kind]()
+            else:
+                await self._obey(command)
 
     async def _obey(self, command: Command) -> None:
         _log.info("command_taken", command_id=command.id, kind=command.kind)

@@ -58,6 +58,13 @@ class Logins:
     def all(self) -> list[Login]:
         return [login for login in self._logins.values() if login.sendable]
 
+    def restart(self, connection: ConnectionId) -> None:
+        """Its secrets or its token are others now: the next renewal of the leases starts it."""
+        task = self._tasks.pop(connection, None)
+        self._logins.pop(connection, None)
+        if task is not None:
+            task.cancel()
+
     async def run(self, make: Make) -> None:
         """Renew for ever; `make` builds the `Login` of a lease."""
         async with asyncio.TaskGroup() as tasks:

@@ -19,6 +19,12 @@ class ExecutionSettings(ServiceSettings):
     tradovate_demo_url: str | None = Field(
         None, description="REST base of demo accounts, when it is not Tradovate's own"
     )
+    tradovate_oauth_client_id: str | None = Field(
+        None, description="our application at Tradovate, for signing in by consent"
+    )
+    tradovate_oauth_client_secret: SecretStr | None = Field(
+        None, description="the application's secret"
+    )
     reconcile_every_s: float = Field(30.0, gt=0, description="full read of every login's lists")
     egress_address: str = Field(
         "default", description="name of the public address we leave by; its quotas are shared"

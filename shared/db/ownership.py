@@ -43,6 +43,12 @@ WRITER: Final[dict[str, str]] = {
 
 APPEND_ONLY: Final = ("commands",)
 
+# Handed from one service to another: the first adds rows, the second takes them away.
+HANDED_OVER: Final[dict[str, tuple[str, str]]] = {
+    "command_secrets": ("api", "execution"),
+    "broker_consents": ("api", "execution"),
+}
+
 # The machinery of messages: each service marks its own rows in them.
 MESSAGING: Final = ("outbox", "inbox", "dead_letters", "message_attempts")
 
@@ -62,12 +68,14 @@ NO_OWNER: Final = frozenset(
 
 # What a service must not even read: it has no business there.
 HIDDEN: Final[dict[str, tuple[str, ...]]] = {
-    "api": ("broker_auth_attempts", "broker_requests"),
+    "api": ("broker_auth_attempts", "broker_requests", "command_secrets"),
     "gateway": (
         "broker_connections",
         "broker_sessions",
         "broker_auth_attempts",
         "broker_requests",
+        "broker_consents",
+        "command_secrets",
         "login_attempts",
         "alerts",
     ),
@@ -76,11 +84,19 @@ HIDDEN: Final[dict[str, tuple[str, ...]]] = {
         "broker_sessions",
         "broker_auth_attempts",
         "broker_requests",
+        "broker_consents",
+        "command_secrets",
         "sessions",
         "login_attempts",
     ),
     "execution": ("sessions", "login_attempts"),
-    "recorder": ("sessions", "login_attempts", "broker_auth_attempts"),
+    "recorder": (
+        "sessions",
+        "login_attempts",
+        "broker_auth_attempts",
+        "broker_consents",
+        "command_secrets",
+    ),
 }
 
 

@@ -12,7 +12,16 @@ from typing import Final
 
 from sqlalchemy import MetaData
 
-from shared.db.ownership import APPEND_ONLY, HIDDEN, MESSAGING, NO_OWNER, SERVICES, WRITER, role
+from shared.db.ownership import (
+    APPEND_ONLY,
+    HANDED_OVER,
+    HIDDEN,
+    MESSAGING,
+    NO_OWNER,
+    SERVICES,
+    WRITER,
+    role,
+)
 
 _ME: Final = "NULLIF(current_setting('app.user_id', true), '')::bigint"
 _PER_USER: Final = ("api", "gateway")  # roles that act for one user at a time
@@ -99,7 +108,9 @@ _YOUNGER: Final = {
         "REVOKE ALL ON FUNCTION tm_spend_requests(text[], int[], int[]) FROM PUBLIC",
         f"GRANT EXECUTE ON FUNCTION tm_spend_requests(text[], int[], int[]) TO {role('execution')}",
         f"GRANT EXECUTE ON FUNCTION tm_spend_requests(text[], int[], int[]) TO {role('recorder')}",
-    )
+    ),
+    # A secret is sealed for its command's id, so the id is needed before the row is written.
+    "command_secrets": (f"GRANT USAGE ON SEQUENCE commands_id_seq TO {role('api')}",),
 }
 
 
@@ -168,6 +179,10 @@ def _grants(table: str) -> list[str]:
     ]
     if table in WRITER:
         out.append(f"GRANT INSERT, UPDATE, DELETE ON {table} TO {role(WRITER[table])}")
+    elif table in HANDED_OVER:
+        adds, takes = HANDED_OVER[table]
+        out += [f"GRANT INSERT ON {table} TO {role(adds)}"]
+        out += [f"GRANT DELETE ON {table} TO {role(takes)}"]
     elif table in APPEND_ONLY:
         out += [f"GRANT INSERT ON {table} TO {role(service)}" for service in SERVICES]
     elif table in MESSAGING:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.docs import GENERATED
-from shared.db.ownership import APPEND_ONLY, MESSAGING, NO_OWNER, WRITER
+from shared.db.ownership import APPEND_ONLY, HANDED_OVER, MESSAGING, NO_OWNER, WRITER
 from shared.db.tables import metadata
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +91,7 @@ def test_one_file_commits(path: Path) -> None:
 
 def test_every_table_has_one_writer() -> None:
     tables = set(metadata.tables)
-    known = [*WRITER, *APPEND_ONLY, *MESSAGING]
+    known = [*WRITER, *APPEND_ONLY, *HANDED_OVER, *MESSAGING]
     assert sorted(known) == sorted(tables)
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from pydantic import SecretStr
 
 from shared.brokers.tradovate.login import Urls
-from shared.brokers.tradovate.outcomes import Answered, Reply
+from shared.brokers.tradovate.outcomes import Answered, Reply, ticket_of
 from shared.brokers.tradovate.rest import Rest
 from shared.domain.errors import BrokerUnavailable, CredentialsExpired, TradeManagerError
 from shared.ports.broker import Token
@@ -26,7 +26,7 @@ from shared.ports.clock import Clock
 
 CONSENT_PAGE: Final = "https://trader.tradovate.com/oauth"
 _PATH: Final = "auth/oauthtoken"
-_OK, _NOT_FOUND = 200, 404
+_OK, _NOT_FOUND, _TOO_MANY = 200, 404, 429
 _WORDS_MAX: Final = 200
 
 
@@ -53,11 +53,14 @@ def consent_url(client: Client, state: str, page: str = CONSENT_PAGE) -> str:
     return f"{page}?{urlencode(fields)}"
 
 
-async def exchange(rest: Rest, urls: Urls, client: Client, code: str, clock: Clock) -> Token:
-    """The token of a code, which is spent by asking.
+async def exchange(
+    rest: Rest, urls: Urls, client: Client, code: str, clock: Clock, *, who: str = ""
+) -> Token:
+    """The token of a code, which is spent by asking. `who` is the user who must have signed in.
 
-    Raises CredentialsExpired when the broker refuses it (the person must consent again) and
-    BrokerUnavailable when it did not answer, after which the code may be spent as well.
+    Raises CredentialsExpired when somebody else did, or when the broker refuses it (the person
+    must consent again), and BrokerUnavailable when it did not answer, after which the code may be
+    spent as well.
     """
     fields = {
         "grant_type": "authorization_code",
@@ -73,13 +76,17 @@ async def exchange(rest: Rest, urls: Urls, client: Client, code: str, clock: Clo
     match reply:
         case Answered(200, {"access_token": str(access), "expires_in": int(life_s)}) if access:
             expires_at = asked_at + timedelta(seconds=life_s)
-            return Token(access, None, expires_at, await _user_id(rest, access))
+            return Token(access, None, expires_at, await _user_id(rest, access, who))
         case _:
             raise _refused(reply)
 
 
-async def _user_id(rest: Rest, access: str) -> int:
+async def _user_id(rest: Rest, access: str, who: str) -> int:
     match await rest.get("auth/me", token=access):
+        case Answered(200, {"name": str(name)}) if who and name.casefold() != who.casefold():
+            raise CredentialsExpired(
+                "broker.consent_other_login", "Another user signed in at the broker."
+            )
         case Answered(200, {"userId": int(user_id)}) if user_id > 0:
             return user_id
         case _:
@@ -92,4 +99,8 @@ def _refused(reply: Reply) -> TradeManagerError:
         return CredentialsExpired(
             "broker.consent_refused", "The broker refused the consent; give it again.", words=words
         )
+    if isinstance(reply, Answered) and reply.status == _TOO_MANY:
+        return BrokerUnavailable("broker.rate_limited", "The broker asked us to wait.")
+    if isinstance(reply, Answered) and ticket_of(reply.body) is not None:
+        return BrokerUnavailable("broker.penalty", "The broker asked us to wait.")
     return BrokerUnavailable("broker.sign_in_failed", "The broker did not exchange the code.")

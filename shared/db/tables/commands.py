@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, Table
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db.tables import columns as c
@@ -31,4 +31,27 @@ command_results = Table(
     Column("detail", JSONB, nullable=False),
     c.created(),
     comment="Written by execution; at most one for a command.",
+)
+
+command_secrets = Table(
+    "command_secrets",
+    metadata,
+    Column("command_id", BigInteger, ForeignKey("commands.id"), primary_key=True),
+    c.owner(),
+    Column("sealed", LargeBinary, nullable=False),
+    c.created(),
+    comment="What a command carries sealed; deleted with its result, or after 60 s.",
+)
+
+broker_consents = Table(
+    "broker_consents",
+    metadata,
+    c.identity(),
+    c.owner(),
+    Column("connection_id", BigInteger, ForeignKey("broker_connections.id"), nullable=False),
+    c.text("client_id"),
+    c.text("redirect_uri"),
+    Column("state_hash", LargeBinary, nullable=False, unique=True),
+    c.created(),
+    comment="People on their way through the broker's consent page; good once, ten minutes.",
 )
