@@ -42,7 +42,7 @@ class Desk:
     broker: Broker
     account: AccountInfo
     books: Books
-    ended: asyncio.Task[None]  # the broker's run
+    run: asyncio.Task[None]  # the broker's
     _ids: count[int] = field(default_factory=lambda: count(1))
 
     # --- requests -----------------------------------------------------------------------------
@@ -174,6 +174,8 @@ class Desk:
         """Wait for it; AssertionError when it does not come."""
         ends_s = self.stage.now_s() + within_s
         while not enough():
+            if self.run.done():
+                self.run.result()  # raises what ended it
             assert self.stage.now_s() < ends_s, f"waited {within_s} s in vain until {what}"
             await self.stage.sleep(_LOOK_EVERY_S)
 

@@ -142,6 +142,10 @@ class Setting:
     token_life_s: float = 4_800.0
 
 
+# The session of a Chicago index future ends at 16:00 there and begins at 17:00 (CST: UTC - 6 h).
+BEFORE_THE_END: Final = Setting(at=datetime(2026, 3, 3, 21, 58, tzinfo=UTC))
+
+
 class Stage(Protocol):
     """One venue, fresh for each case, with a login of at least two accounts."""
 

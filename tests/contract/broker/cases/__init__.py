@@ -1,6 +1,27 @@
 """All cases, by number."""
 
-from tests.contract.broker.cases import changes, connect, entries, events, reads, unknowns
+from tests.contract.broker.cases import (
+    brackets,
+    changes,
+    connect,
+    days,
+    entries,
+    events,
+    line,
+    reads,
+    unknowns,
+)
 from tests.contract.broker.registry import CASES
 
-__all__ = ["CASES", "changes", "connect", "entries", "events", "reads", "unknowns"]
+__all__ = [
+    "CASES",
+    "brackets",
+    "changes",
+    "connect",
+    "days",
+    "entries",
+    "events",
+    "line",
+    "reads",
+    "unknowns",
+]

@@ -97,7 +97,7 @@ async def stored_session(stage: Stage) -> None:
 
 @case("TC-C10", "A token is renewed before its end; the feed is never lost for it.", SHORT_TOKENS)
 async def renewal(desk: Desk) -> None:
-    await desk.stage.sleep(5_000)
+    await desk.stage.sleep(3_500)
     assert desk.broker.ready
     assert desk.books.losses == 0
     await desk.fills(desk.order())
