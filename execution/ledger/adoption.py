@@ -10,10 +10,11 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from execution.ledger.journal import Journal
 from execution.ledger.rows import insert_intents, intent_of, row_of
-from shared.domain.ids import AccountId
+from shared.domain.ids import AccountId, ConnectionId, IntentId
 from shared.domain.intents import adopted
 from shared.domain.order import IntentState, Role
 from shared.ports.broker import OrderFact
@@ -39,6 +40,38 @@ _NEVER: Final = text("""
     WHERE parent_id = :entry AND ended_at IS NULL AND broker_order_id IS NULL
       AND price IS NULL AND stop_price IS NULL
 """)
+
+
+# Claimed without prices, so the broker's to place, and without an order though the entry is over.
+_UNSHOWN: Final = text("""
+    SELECT DISTINCT e.id, a.connection_id, e.account_id, e.account_seq FROM intents l
+    JOIN intents e ON e.id = l.parent_id
+    JOIN accounts a ON a.id = l.account_id
+    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND l.ended_at IS NULL
+      AND l.broker_order_id IS NULL AND l.price IS NULL AND l.stop_price IS NULL
+      AND l.state <> 'PENDING' AND e.filled_qty > 0
+      AND e.ended_at < clock_timestamp() - make_interval(secs => :older_than_s)
+    ORDER BY e.account_id, e.account_seq
+""")
+_GIVE_UP: Final = text("""
+    UPDATE intents l SET state = 'CANCELLED', code = 'leg.never_shown', ended_at = e.ended_at
+    FROM intents e
+    WHERE l.parent_id = :entry AND e.id = l.parent_id AND e.ended_at IS NOT NULL
+      AND l.ended_at IS NULL AND l.broker_order_id IS NULL
+      AND l.price IS NULL AND l.stop_price IS NULL AND l.state <> 'PENDING'
+""")
+
+
+async def unshown(
+    connection: AsyncConnection, connections: list[int], older_than_s: float
+) -> list[tuple[ConnectionId, IntentId]]:
+    parameters = {"connections": connections, "older_than_s": older_than_s}
+    rows = await connection.execute(_UNSHOWN, parameters)
+    return [(ConnectionId(row.connection_id), IntentId(row.id)) for row in rows]
+
+
+async def give_up(connection: AsyncConnection, entry: IntentId) -> None:
+    await connection.execute(_GIVE_UP, {"entry": entry})
 
 
 async def adopt(journal: Journal, account: AccountId, fact: OrderFact, strategy: UUID) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from shared.domain.ids import AccountId, IntentId
+from shared.domain.ids import AccountId, ConnectionId, IntentId
 from shared.domain.intents import adopted
 from shared.domain.order import IntentState, Role
 from shared.ports.broker import OrderFact
 from tests.simulation.ledger.decisions import insert
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.rows import IntentRow
+from tests.simulation.store import Store
 
 
 def adopt(journal: Journal, account: AccountId, fact: OrderFact) -> None:
@@ -50,7 +53,41 @@ def _waits(leg: IntentRow) -> bool:
 def end_unplaced(journal: Journal, entry: IntentId) -> None:
     """No exit of a strategy will come when its entry has ended without a fill."""
     for leg in journal.store.intents.legs(entry):
-        prices = (leg.intent.price, leg.intent.stop_price)
-        if leg.ended_at is None and leg.broker_order_id is None and prices == (None, None):
+        if _is_unplaced(leg):
             over = replace(leg, state=IntentState.CANCELLED, code="entry.not_placed")
             journal.store.intents.change(replace(over, ended_at=journal.now))
+
+
+def unshown(
+    store: Store, connections: Collection[ConnectionId], older_than_s: float, now: datetime
+) -> list[tuple[ConnectionId, IntentId]]:
+    """Filled entries that are over, with exits of which nobody has seen an order."""
+    before = now - timedelta(seconds=older_than_s)
+    parents = {leg.intent.parent for leg in store.intents.open() if leg.is_leg and _is_late(leg)}
+    entries = [store.intents.one(parent) for parent in parents if parent is not None]
+    entries.sort(key=lambda row: (row.account_id, row.account_seq))
+    return [
+        (store.connection_of(row.account_id), row.id)
+        for row in entries
+        if row.filled_qty > 0
+        and row.ended_at is not None
+        and row.ended_at < before
+        and store.connection_of(row.account_id) in connections
+    ]
+
+
+def give_up(store: Store, entry: IntentId) -> None:
+    ended_at = store.intents.one(entry).ended_at
+    for leg in store.intents.legs(entry):
+        if ended_at is not None and _is_late(leg):
+            over = replace(leg, state=IntentState.CANCELLED, code="leg.never_shown")
+            store.intents.change(replace(over, ended_at=ended_at))
+
+
+def _is_late(leg: IntentRow) -> bool:
+    return _is_unplaced(leg) and leg.state is not IntentState.PENDING
+
+
+def _is_unplaced(leg: IntentRow) -> bool:
+    prices = (leg.intent.price, leg.intent.stop_price)
+    return leg.ended_at is None and leg.broker_order_id is None and prices == (None, None)
