@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from shared.domain.ids import StrategyId
-from shared.domain.order import Action
+from shared.domain.order import Action, OrderType
 from shared.domain.plan import Book
 from shared.domain.position import Position
 
@@ -42,10 +42,25 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkingOrder:
+    """An order that may still trade in the account, whoever it works for (0: not ours).
+
+    `price` is a limit, `stop_price` a trigger that has not been reached.
+    """
+
+    owner: StrategyId
+    contract: str
+    action: Action
+    order_type: OrderType
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Exposure:
     """Contracts per root of the whole account, every owner, entries in flight included.
 
-    `net` is signed; `gross` counts opposite owners both.
+    `net` is signed; `gross` counts opposite owners both. `gates.exposure.exposure_of` makes it.
     """
 
     net: Mapping[str, int] = field(default_factory=dict)
@@ -71,16 +86,24 @@ class Halt:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`on` is the trade date of `now`. Everything beyond the book has a neutral default."""
+    """`on` is the trade date of `now`. Everything beyond the book has a neutral default.
+
+    `account_history` is that of all strategies in the account, for the account's own brakes: of
+    it `since_review` and `recent` count. `keeps_hours` says that the venue trades in the
+    exchange's sessions only; a paper venue may trade around the clock.
+    """
 
     book: Book
     now: datetime
     on: date
     history: History = History()
+    account_history: History = History()
     followed: Mapping[StrategyId, int] = field(default_factory=dict)  # signed contracts
     exposure: Exposure = Exposure()
     account_result: Result = Result()
     strategy_result: Result = Result()
     positions: Mapping[str, Position] = field(default_factory=dict)  # contract -> the strategy's
-    halts: tuple[Halt, ...] = ()
+    halts: tuple[Halt, ...] = ()  # in force now, the widest scope first
     quote: Decimal | None = None  # of the contract to be traded, younger than 2 s
+    working: tuple[WorkingOrder, ...] = ()
+    keeps_hours: bool = False

@@ -1,6 +1,7 @@
 """Gates: each may refuse an entry, with a code, the compared values and a plain sentence.
 
-Exits meet no gate. The first gate that refuses names the reason; their order is the table below.
+Exits meet no gate. The first gate that refuses names the reason; their order is the tuple below.
+No gate keeps a state: all that was is told by the scene, so a restart changes no answer.
 """
 
 from __future__ import annotations
@@ -9,12 +10,32 @@ from collections.abc import Callable
 from typing import Final
 
 from shared.domain.decision.entry import Entry
-from shared.domain.gates.ownership import owned_by_another
+from shared.domain.gates import controls, follow, limits, ownership, pace
+from shared.domain.gates.refusal import Refusal
 from shared.domain.plan import Denied
 
 Gate = Callable[[Entry], Denied | None]
 
-GATES: Final[tuple[Gate, ...]] = (owned_by_another,)
+GATES: Final[tuple[Gate, ...]] = (
+    controls.halted,
+    ownership.owned_by_another,
+    follow.not_followed,
+    pace.not_the_nth,
+    pace.add_too_soon,
+    pace.cooling_down,
+    pace.braked,
+    limits.over_order_limit,
+    limits.over_position_limit,
+    ownership.against_own_order,
+)
+# Every refusal there is, for pages that print them: in the order of the gates.
+TABLE: Final[tuple[Refusal, ...]] = (
+    *controls.REFUSALS,
+    *ownership.REFUSALS,
+    *follow.REFUSALS,
+    *pace.REFUSALS,
+    *limits.REFUSALS,
+)
 
 
 def first_denial(entry: Entry) -> Denied | None:
