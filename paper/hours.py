@@ -12,16 +12,8 @@ from typing import Final
 from paper.risk_rows import ProductSession, TradeTime
 from shared.domain import sessions
 from shared.domain.instruments import PRODUCTS
+from shared.domain.session_table import HOURS
 from shared.domain.symbols import ContractMonth
-
-# Code of `Product.hours` -> the stretches of one trading day, as (starts, ends) of the clock.
-_STRETCHES: Final = {
-    "A": ((time(17), time(16)),),
-    "B": ((time(19), time(7, 45)), (time(8, 30), time(13, 20))),
-    "C": ((time(8, 30), time(13, 5)),),
-    "D": ((time(19, 1), time(17)),),
-    "E": ((time(8, 30), time(15, 15)),),
-}
 
 
 @lru_cache(maxsize=4096)
@@ -57,3 +49,15 @@ def product_session(product_id: int, hours: str) -> ProductSession:
 
 def _told(at: time) -> TradeTime:
     return TradeTime(hour=at.hour, minute=at.minute)
+
+
+def _stretch(slot: str) -> tuple[time, time]:
+    opens, closes = slot.removeprefix("<").split("-")
+    return time.fromisoformat(opens), time.fromisoformat(closes)
+
+
+# Code of `Product.hours` -> the stretches of one trading day, as (starts, ends) of the clock.
+_STRETCHES: Final = {
+    code: [_stretch(slot) for slot in slots.split()]
+    for code, slots in (line.split("|") for line in HOURS.strip().splitlines())
+}

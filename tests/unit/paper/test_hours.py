@@ -225,3 +225,24 @@ def test_prices_stand_still_while_the_market_is_closed() -> None:
     later(venue, timedelta(minutes=1))
     feed.walk_once()
     assert venue.market.last("NQ") == moved
+
+
+def test_a_restart_in_the_middle_of_a_day_changes_no_order_s_end(tmp_path: Path) -> None:
+    """Step by step the twin and the venue that was never closed end the same orders."""
+    start = chicago("2026-03-02 05:00")
+    whole, parted = timed(start=start), timed(tmp_path, start=start)
+    for venue in (whole, parted):
+        for contract in ("NQM6", "ZCN6", "LEM6", "DXM6", "CLM6"):
+            resting(venue, contract)
+        resting(venue, "GCM6", timeInForce="GTC")
+        resting(venue, "GCM6", timeInForce="GTD", expireTime="2026-03-02T18:30:00Z")
+    told = []
+    for _ in range(13):
+        closed(parted)
+        parted = timed(tmp_path, start=parted.clock.now())
+        for venue in (whole, parted):
+            later(venue, timedelta(hours=1))
+        told.append([order.ord_status for order in whole.store.all(rows.Order)])
+        assert [order.ord_status for order in parted.store.all(rows.Order)] == told[-1]
+    closed(parted)
+    assert [ended.count("Expired") for ended in told[::2]] == [0, 0, 0, 0, 3, 5, 6]
