@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from shared.domain.instruments import Product
 from shared.domain.order import Action, Role
@@ -70,22 +70,22 @@ def _on_tick(price: Decimal, entry: Action, tick: Decimal) -> Decimal:
 def shares(targets: Sequence[Target], qty_contracts: int, multiplier: Decimal) -> tuple[int, ...]:
     """Contracts of each rung; they sum to the entry's, the last one takes what is left.
 
-    Trims in contracts are scaled like the entry; both kinds round down. Where earlier rungs ask
-    for more than there is, later ones get nothing.
+    Trims in contracts are scaled like the entry. Trims are added up and the sums rounded, halves
+    up: three times 33 percent of 3 contracts is 1 each, and a single contract goes to the rung
+    that reaches its half. Where earlier rungs ask for more than there is, later ones get nothing.
     """
-    left, out = qty_contracts, []
+    wanted, done, out = Decimal(0), 0, []
     for target in targets[:-1]:
-        share = min(left, _trim(target, qty_contracts, multiplier, left))
-        out.append(share)
-        left -= share
-    return (*out, left) if targets else ()
+        wanted += _trim(target, qty_contracts, multiplier)
+        upto = min(qty_contracts, int(wanted.to_integral_value(rounding=ROUND_HALF_UP)))
+        out.append(upto - done)
+        done = upto
+    return (*out, qty_contracts - done) if targets else ()
 
 
-def _trim(target: Target, qty_contracts: int, multiplier: Decimal, left: int) -> int:
+def _trim(target: Target, qty_contracts: int, multiplier: Decimal) -> Decimal:
     if target.trim is None:
-        return left
+        return Decimal(qty_contracts)
     if target.trim_unit is TrimUnit.CONTRACTS:
-        exact = target.trim * multiplier
-    else:
-        exact = qty_contracts * target.trim / 100
-    return int(exact.to_integral_value(rounding=ROUND_DOWN))
+        return target.trim * multiplier
+    return qty_contracts * target.trim / 100

@@ -22,7 +22,7 @@ from shared.domain.decision.table import Case, Row, look_up
 from shared.domain.decision.words import Adds, Entering, Kind, Move, Stand
 from shared.domain.errors import TradeManagerError
 from shared.domain.gates import first_denial
-from shared.domain.instruments import product_of
+from shared.domain.instruments import product_of, warning_of
 from shared.domain.order import Action, OrderType, Role
 from shared.domain.plan import Denied, Draft, Plan, blocked, skipped
 from shared.domain.position import expected_net
@@ -231,8 +231,11 @@ def _draft(entry: Entry, exits: tuple[Draft, ...]) -> Draft:
 
 
 def _says(row: Row, drafts: tuple[Draft, ...]) -> str:
+    """With what a person has to know who enters a product of which our data are not sure."""
     orders = ", ".join(in_words(each) for each in drafts)
-    return f"{row.says} {orders}."
+    entered = [product_of(each.root) for each in drafts if each.role is Role.ENTRY]
+    warnings = [text for text in map(warning_of, entered) if text is not None]
+    return " ".join((f"{row.says} {orders}.", *warnings))
 
 
 def in_words(draft: Draft) -> str:

@@ -9,7 +9,6 @@ from shared.domain.money import Usd
 from shared.domain.risk.limits import Mark, Reached
 from shared.domain.risk.prop import PropState
 
-
 ZERO: Final = Usd(0)
 
 

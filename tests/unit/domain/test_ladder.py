@@ -76,8 +76,10 @@ def target(trim: str | None, unit: TrimUnit = TrimUnit.PERCENT) -> Target:
     ("targets", "qty", "multiplier", "expected"),
     [
         ([target("50"), target(None)], 4, "1", (2, 2)),
-        ([target("50"), target(None)], 3, "1", (1, 2)),
-        ([target("50"), target("50")], 1, "1", (0, 1)),
+        ([target("50"), target(None)], 3, "1", (2, 1)),
+        ([target("33"), target("33"), target("34")], 3, "1", (1, 1, 1)),
+        ([target("33"), target("33"), target("34")], 1, "1", (0, 1, 0)),
+        ([target("50"), target("50")], 1, "1", (1, 0)),
         ([target("25"), target("25"), target("50")], 8, "1", (2, 2, 4)),
         ([target("1", TrimUnit.CONTRACTS), target(None)], 6, "2", (2, 4)),
         ([target("9", TrimUnit.CONTRACTS), target(None)], 6, "1", (6, 0)),
