@@ -108,6 +108,13 @@ def instruments() -> str:
     )
 
 
+def alerts() -> str:
+    """How an alert may be written, what each field may be called, and what is refused."""
+    from cli.alerts_page import page
+
+    return page(_NOTE)
+
+
 def venue() -> str:
     """What the paper venue serves and how it can be made to fail."""
     from paper.describe import page
@@ -123,6 +130,7 @@ def decisions() -> str:
 
 
 GENERATED: Final[dict[str, Callable[[], str]]] = {
+    "docs/alerts.md": alerts,
     "docs/data-ownership.md": data_ownership,
     "docs/decisions.md": decisions,
     "docs/instruments.md": instruments,

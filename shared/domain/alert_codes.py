@@ -36,7 +36,7 @@ MEANINGS: Final = {
     ParseCode.ENCODING: "The message is not UTF-8 text.",
     ParseCode.EMPTY: "The message is empty.",
     ParseCode.PLACEHOLDER: "TradingView left a `{{placeholder}}` unfilled; check its spelling.",
-    ParseCode.UNREADABLE: "The message is neither JSON nor one of the text forms below.",
+    ParseCode.UNREADABLE: "The message is neither JSON nor one of the text forms of this page.",
     ParseCode.NOT_OBJECT: "The message is JSON, but not `{...}` with named fields.",
     ParseCode.TOO_DEEP: "Values are nested more than 8 deep.",
     ParseCode.TOO_MANY_FIELDS: "There are more than 64 fields.",
