@@ -28,6 +28,9 @@ venue-faults: ## Every ordered pair of faults over a bracket's life, in virtual 
 fuzz-alerts: ## Five minutes of bodies that nobody wrote for the reader of alerts
 	$(VENV)/bin/python -m tests.corpus.fuzz_alerts 300
 
+venue-week: ## A whole week of trading with everything that goes wrong, in virtual time
+	TM_FULL=1 $(VENV)/bin/python -m pytest -q --show-capture=no tests/simulation/test_week.py
+
 lint: ## Static checks only: lint, import contracts, types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports

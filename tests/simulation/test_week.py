@@ -1,0 +1,131 @@
+"""A week of trading with everything that goes wrong in it, under a virtual clock.
+
+The whole week takes some minutes (`make venue-week`); always lived through are its three stretches
+with all the troubles in them, the process being stopped in between.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import pytest
+
+from tests.simulation import week_story as story
+from tests.simulation.virtual_loop import run_virtual
+from tests.simulation.week_check import check
+from tests.simulation.week_story import Chapter, Moment
+
+ALL: Final = os.environ.get("TM_FULL") == "1"
+SEED: Final = 7
+
+SHORT: Final = (
+    Chapter(
+        "Thu 15:50",
+        "Thu 17:10",
+        (
+            Moment("Thu 15:53", story.enter),
+            Moment("Thu 15:54", story.token_expiry),
+            Moment("Thu 15:55", story.enter),
+            Moment("Thu 15:58", story.enter_where_flat),
+            Moment("Thu 16:01", story.check_protected),
+            Moment("Thu 16:02", story.enter),  # closed: refused with a code
+            Moment("Thu 17:02", story.replay),
+            Moment("Thu 17:05", story.enter),
+        ),
+    ),
+    Chapter(
+        "Fri 14:32",
+        "Fri 16:10",
+        (
+            Moment("Fri 14:35", story.enter_where_flat),
+            Moment("Fri 14:36", story.third_session),
+            Moment("Fri 14:39", story.enter_where_flat),
+            Moment("Fri 14:40", story.captcha),
+            Moment("Fri 14:41", story.enter),
+            Moment("Fri 15:46", story.enter_where_flat),
+            Moment("Fri 15:47", story.storm_429),
+            Moment("Fri 15:50", story.enter_where_flat),
+            Moment("Fri 15:51", story.storm_of_sockets),
+            Moment("Fri 15:57", story.enter_where_flat),
+            Moment("Fri 16:02", story.check_protected),
+            Moment("Fri 16:04", story.enter),
+            Moment("Fri 16:06", story.leave_one),
+            Moment("Fri 16:08", story.check_protected),
+        ),
+    ),
+    Chapter(
+        "SUN 16:52",
+        "SUN 17:15",
+        (
+            Moment("SUN 16:55", story.check_protected),
+            Moment("SUN 17:01", story.check_left),
+            Moment("SUN 17:02", story.replay),
+            Moment("SUN 17:05", story.enter),
+            Moment("SUN 17:10", story.leave),
+        ),
+    ),
+)
+
+
+def _day(day: str, *moments: Moment) -> tuple[Moment, ...]:
+    """Beside its trouble each day has its close, and its events told again after the roll."""
+    return (
+        *moments,
+        Moment(f"{day} 15:57", story.enter_where_flat),
+        Moment(f"{day} 16:01", story.check_protected),
+        Moment(f"{day} 16:02", story.enter),
+        Moment(f"{day} 17:02", story.replay),
+    )
+
+
+WHOLE: Final = (
+    Chapter(
+        "Sun 16:45",
+        "SUN 17:30",
+        (
+            Moment("Sun 17:02", story.enter),
+            *_day("Mon", Moment("Mon 09:58", story.enter), Moment("Mon 10:00", story.token_expiry)),
+            *_day(
+                "Tue",
+                Moment("Tue 09:28", story.enter_where_flat),
+                Moment("Tue 09:30", story.third_session),
+            ),
+            *_day(
+                "Wed",
+                Moment("Wed 10:58", story.enter_where_flat),
+                Moment("Wed 11:00", story.captcha),
+                Moment("Wed 11:01", story.enter),
+            ),
+            *_day(
+                "Thu",
+                Moment("Thu 12:58", story.enter_where_flat),
+                Moment("Thu 13:00", story.storm_429),
+                Moment("Thu 14:28", story.enter_where_flat),
+                Moment("Thu 14:30", story.storm_of_sockets),
+            ),
+            Moment("Fri 15:57", story.enter_where_flat),
+            Moment("Fri 16:02", story.check_protected),
+            Moment("Fri 16:05", story.enter),
+            Moment("Sat 12:00", story.enter),
+            Moment("Sat 12:05", story.leave_one),
+            Moment("Sat 22:00", story.outage),
+            Moment("SUN 16:55", story.check_protected),
+            Moment("SUN 17:01", story.check_left),
+            Moment("SUN 17:02", story.replay),
+            Moment("SUN 17:10", story.enter),
+            Moment("SUN 17:20", story.leave),
+        ),
+    ),
+)
+
+
+@pytest.mark.timeout(600)  # sixteen seconds of work, on a machine that may be busy
+def test_the_week_by_its_troubles() -> None:
+    run_virtual(story.tell(SHORT, SEED, check))
+
+
+@pytest.mark.skipif(not ALL, reason="some minutes long: make venue-week")
+@pytest.mark.timeout(3_600)
+def test_the_whole_week() -> None:
+    run_virtual(story.tell(WHOLE, SEED, check))
