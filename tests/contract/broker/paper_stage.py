@@ -16,6 +16,8 @@ import httpx
 from pydantic import SecretStr
 
 from paper.faults import Fault
+from paper.strategies import ENTRY
+from paper.strategy_rows import OrderStrategy, OrderStrategyLink
 from shared.brokers.tradovate.adapter import TradovateBroker
 from shared.brokers.tradovate.login import Environment, Login, urls_for
 from shared.brokers.tradovate.oauth import Client, consent_url, exchange
@@ -44,6 +46,7 @@ _AT: Final = {
     Step.MODIFY: "order/modify",
     Step.CANCEL: "order/cancel",
     Step.LIQUIDATE: "order/liquidate",
+    Step.START: "orderStrategy/start",
     Step.ANY: "",
 }
 Options = dict[str, Any]
@@ -121,8 +124,9 @@ class PaperStage:
     # --- the venue's truth --------------------------------------------------------------------
     async def truth(self, account_name: str) -> Truth:
         mine: dict[str, Any] = (await self.world.ledger())[account_name]
+        entries = self._entries()
         placed = {
-            row["orderId"]: row.get("clOrdId")
+            row["orderId"]: entries.get(row["orderId"], row.get("clOrdId"))
             for row in mine["commands"]
             if row["commandType"] == "New"
         }
@@ -134,6 +138,15 @@ class PaperStage:
             cash_usd=Decimal(mine["balance"]),
             placed_ids=tuple(id_ for id_ in placed.values() if id_ is not None),
         )
+
+    def _entries(self) -> dict[int, str | None]:
+        """The entries of order strategies, by the id that we gave the strategy."""
+        store = self.world.venue.store
+        return {
+            link.order_id: store.must(OrderStrategy, link.order_strategy_id).uuid
+            for link in store.all(OrderStrategyLink)
+            if link.label == ENTRY
+        }
 
     def _order(self, row: dict[str, Any], placed: dict[int, str | None]) -> TrueOrder:
         version = self.world.venue.trading.scribe.version_of(row["id"])

@@ -31,6 +31,7 @@ class Step(StrEnum):
     MODIFY = "modify"
     CANCEL = "cancel"
     LIQUIDATE = "liquidate"
+    START = "start"
     ANY = ""
 
 
@@ -91,7 +92,7 @@ class NotHere(Exception):  # noqa: N818 - it names the state, not the mistake
 
 @dataclass(frozen=True, slots=True)
 class TrueOrder:
-    client_id: str | None
+    client_id: str | None  # of the entry of an order strategy: the strategy's
     status: BrokerStatus
     action: Action
     qty: int

@@ -9,6 +9,7 @@ from tests.contract.broker.cases import (
     events,
     line,
     reads,
+    strategies,
     unknowns,
 )
 from tests.contract.broker.registry import CASES
@@ -23,5 +24,6 @@ __all__ = [
     "events",
     "line",
     "reads",
+    "strategies",
     "unknowns",
 ]
