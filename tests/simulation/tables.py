@@ -87,6 +87,7 @@ class Intents(Table[IntentId, IntentRow]):
         super().__init__(undo)
         self._open: dict[IntentId, None] = {}
         self._by_order: dict[tuple[int, int], IntentId] = {}
+        self._by_parent: dict[IntentId, dict[IntentId, None]] = {}
 
     def insert(self, row: IntentRow) -> None:
         if row.id in self:
@@ -102,7 +103,7 @@ class Intents(Table[IntentId, IntentRow]):
         return sorted(rows, key=lambda row: (row.account_id, row.account_seq))
 
     def legs(self, parent: IntentId) -> list[IntentRow]:
-        legs = [row for row in self._rows.values() if row.intent.parent == parent]
+        legs = (self.one(key) for key in self._by_parent.get(parent, ()))
         return sorted(legs, key=lambda row: row.account_seq)
 
     def by_order(self, account: int, order_id: int) -> IntentRow | None:
@@ -121,12 +122,20 @@ class Intents(Table[IntentId, IntentRow]):
         if before is not None and before.broker_order_id is not None:
             self._by_order.pop((before.account_id, before.broker_order_id), None)
         super()._set(key, row)
+        self._index_leg(key, before, row)
         if row is None or row.ended_at is not None:
             self._open.pop(key, None)
         else:
             self._open[key] = None
         if row is not None and row.broker_order_id is not None:
             self._by_order[row.account_id, row.broker_order_id] = key
+
+    def _index_leg(self, key: IntentId, before: IntentRow | None, row: IntentRow | None) -> None:
+        for parent in {each.intent.parent for each in (before, row) if each is not None}:
+            if parent is not None and row is not None:
+                self._by_parent.setdefault(parent, {})[key] = None
+            elif parent is not None:
+                self._by_parent[parent].pop(key, None)
 
 
 @dataclass(slots=True)
