@@ -128,7 +128,8 @@ def _fields() -> list[str]:
         for meaning, synonyms in FIELDS.items()
     ]
     return [
-        *("## Fields", "", "Two names of one field may both be there when they agree.", ""),
+        *("## Fields", "", "Two names of one field may both be there when they agree."),
+        *("Fields of other names are not used, and do no harm.", ""),
         *("| meaning | names |", "|---|---|", *rows, ""),
         "Numbers may be text. `18,000.25` and `1,234,567` are read, `18,000` is refused: to some",
         "it is eighteen. Zero is a value, `null` is the same as no field. A stop, target or trail",

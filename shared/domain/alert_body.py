@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from shared.domain.alert_codes import ParseCode, refusal, shown
+from shared.domain.alert_lookalikes import is_lookalike
 
 MAX_BODY_BYTES: Final = 16 * 1024
 MAX_DEPTH: Final = 8
@@ -24,10 +24,6 @@ MAX_FIELDS: Final = 64
 _PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
 _SMART_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f", '"'))
 _TRAILING_COMMA = re.compile(r"\\.|\"|,\s*(?=[}\]])", re.DOTALL)
-# Letters of other scripts that pass for Latin ones, and the full-width forms of these.
-_LOOKALIKE = re.compile("[\u0370-\u058f\u13a0-\u13ff\uff01-\uff5e]")
-_ASCII_LETTER = re.compile("[A-Za-z]")
-_FULL_WIDTH = re.compile("[\uff01-\uff5e]")
 _STRUCTURE = re.compile(r"\\.|[\"{}\[\]]", re.DOTALL)
 
 
@@ -196,19 +192,13 @@ def fold_names(pairs: list[tuple[str, object]]) -> Mapping[str, object]:
     """Fields by lower-case, stripped name; the same name twice is refused, not chosen from."""
     folded: dict[str, object] = {}
     for name, value in pairs:
-        _refuse_confusable(name)
-        _add(folded, name.strip().lower(), value)
+        folded_name = name.strip().lower()
+        if is_lookalike(folded_name):
+            raise refusal(
+                ParseCode.CONFUSABLE, "A field's name only looks like a known one.", field=name
+            )
+        _add(folded, folded_name, value)
     return MappingProxyType(folded)
-
-
-def _refuse_confusable(name: str) -> None:
-    """A quantity whose name has a Cyrillic letter would otherwise be a field nobody reads."""
-    mixed = _LOOKALIKE.search(name) and _ASCII_LETTER.search(name)
-    invisible = any(unicodedata.category(letter) == "Cf" for letter in name)
-    if mixed or invisible or _FULL_WIDTH.search(name):
-        raise refusal(
-            ParseCode.CONFUSABLE, "A field's name has letters that look like others.", field=name
-        )
 
 
 def _add(fields: dict[str, object], name: str, value: object) -> None:

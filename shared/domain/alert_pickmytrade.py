@@ -16,6 +16,12 @@ from shared.domain.alert_codes import ParseCode, refusal
 from shared.domain.alert_fields import AlertFields, number_of
 from shared.domain.alert_json import read_fields
 from shared.domain.alert_signal import Signal, SignalKind
+from shared.domain.alert_synonyms import (
+    MARKET_POSITION,
+    MARKET_POSITION_SIZE,
+    POSITION_SIZE,
+    PREV_MARKET_POSITION,
+)
 
 PICKMYTRADE_DIALECT: Final = "pickmytrade"
 
@@ -31,7 +37,10 @@ _LEVELS: Final = {
 }
 _REFUSED: Final = ("dollar_sl", "dollar_tp", "trail", "trail_stop", "trail_trigger", "trail_freq")
 _OTHERS: Final = ("update_tp", "update_sl", "risk_percentage")
-_KEPT: Final = ("symbol", "price", "comment", "strategy_name", "timenow", "timestamp", "time")
+_KEPT: Final = (
+    *("symbol", "price", "comment", "strategy_name", "timenow", "timestamp", "time"),
+    *(*MARKET_POSITION, *PREV_MARKET_POSITION, *MARKET_POSITION_SIZE, *POSITION_SIZE),
+)
 
 
 def pickmytrade_fields(body: AlertBody) -> AlertFields | None:
