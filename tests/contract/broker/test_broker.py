@@ -18,7 +18,7 @@ HOUSES: Final = (paper_stage.HOUSE,)
 _ROOT: Final = Path(__file__).parents[3]
 
 
-async def _played(house: House, case: Case) -> None:
+async def played(house: House, case: Case) -> None:
     play: Callable[[Stage], Awaitable[None]] = case.play
     async with house.stage(case.setting) as stage:
         await play(stage)
@@ -28,7 +28,7 @@ async def _played(house: House, case: Case) -> None:
 @pytest.mark.parametrize("case", CASES.values(), ids=lambda case: case.number)
 def test_case(house: House, case: Case) -> None:
     try:
-        house.run(_played(house, case))
+        house.run(played(house, case))
     except NotHere as cannot:
         pytest.skip(f"{house.name} has no such venue: {cannot}")
 
