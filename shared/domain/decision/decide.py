@@ -16,6 +16,7 @@ from shared.domain.decision.ask import Ask, ask_of, inverted
 from shared.domain.decision.entry import Entry
 from shared.domain.decision.exits import exits_of, holdings
 from shared.domain.decision.market import Market, market_of
+from shared.domain.decision.rungs import exits_for
 from shared.domain.decision.scene import Scene
 from shared.domain.decision.size import Sized, scaled, size_of, stand_of
 from shared.domain.decision.table import Case, Row, look_up
@@ -190,13 +191,14 @@ def _part_not_offered(sized: Sized, held: int) -> Denied:
 
 
 def _entry(question: _Question, market: Market, move: Move, sized: Sized, held: int) -> Entry:
-    signal, tick = question.signal, product_of(market.root).tick_size
+    signal, product = question.signal, product_of(market.root)
+    action, tick = Action.BUY if question.ask.side > 0 else Action.SELL, product.tick_size
     order_type = _ORDERS[signal.order_type]
     limit = signal.limit_price if order_type is OrderType.LIMIT else None
     trigger = signal.stop_price if order_type is OrderType.STOP else None
     return Entry(
         move=move,
-        action=Action.BUY if question.ask.side > 0 else Action.SELL,
+        action=action,
         root=market.root,
         contract=market.contract,
         qty_contracts=sized.qty_contracts,
@@ -208,6 +210,14 @@ def _entry(question: _Question, market: Market, move: Move, sized: Sized, held: 
         strategy=question.strategy,
         link=question.link,
         scene=question.scene,
+        exits=exits_for(
+            signal,
+            question.strategy.rules.bracket,
+            action,
+            sized.qty_contracts,
+            question.link.multiplier,
+            product,
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from shared.domain.decision.rungs import NO_EXITS, Exits
 from shared.domain.decision.scene import Scene
 from shared.domain.decision.words import Move
 from shared.domain.order import Action, OrderType
@@ -32,3 +33,4 @@ class Entry:
     strategy: Strategy
     link: AccountLink
     scene: Scene
+    exits: Exits = NO_EXITS

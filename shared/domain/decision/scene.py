@@ -11,6 +11,7 @@ from shared.domain.ids import StrategyId
 from shared.domain.order import Action, OrderType
 from shared.domain.plan import Book
 from shared.domain.position import Position
+from shared.domain.risk.standing import UNTOUCHED, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +69,6 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """P&L in US dollars, net of fees. `open_usd` is None when no price is fresh enough."""
-
-    day_usd: Decimal = Decimal(0)
-    week_usd: Decimal = Decimal(0)
-    open_usd: Decimal | None = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
 class Halt:
     """A control that refuses entries: `code` says which, `reason` is the person's own words."""
 
@@ -100,8 +92,8 @@ class Scene:
     account_history: History = History()
     followed: Mapping[StrategyId, int] = field(default_factory=dict)  # signed contracts
     exposure: Exposure = Exposure()
-    account_result: Result = Result()
-    strategy_result: Result = Result()
+    account_standing: Standing = UNTOUCHED
+    strategy_standing: Standing = UNTOUCHED  # over all its accounts
     positions: Mapping[str, Position] = field(default_factory=dict)  # contract -> the strategy's
     halts: tuple[Halt, ...] = ()  # in force now, the widest scope first
     quote: Decimal | None = None  # of the contract to be traded, younger than 2 s

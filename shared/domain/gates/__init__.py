@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from shared.domain.decision.entry import Entry
-from shared.domain.gates import controls, follow, limits, ownership, pace
+from shared.domain.gates import controls, follow, hours, limits, money, ownership, pace, session
 from shared.domain.gates.refusal import Refusal
 from shared.domain.plan import Denied
 
@@ -18,6 +18,9 @@ Gate = Callable[[Entry], Denied | None]
 
 GATES: Final[tuple[Gate, ...]] = (
     controls.halted,
+    session.contract_ends,
+    session.market_closed,
+    hours.outside_hours,
     ownership.owned_by_another,
     follow.not_followed,
     pace.not_the_nth,
@@ -27,14 +30,21 @@ GATES: Final[tuple[Gate, ...]] = (
     limits.over_order_limit,
     limits.over_position_limit,
     ownership.against_own_order,
+    money.limit_reached,
+    money.prop_stopped,
+    money.over_prop_contracts,
+    money.worst_case,
 )
 # Every refusal there is, for pages that print them: in the order of the gates.
 TABLE: Final[tuple[Refusal, ...]] = (
     *controls.REFUSALS,
+    *session.REFUSALS,
+    *hours.REFUSALS,
     *ownership.REFUSALS,
     *follow.REFUSALS,
     *pace.REFUSALS,
     *limits.REFUSALS,
+    *money.REFUSALS,
 )
 
 
