@@ -107,8 +107,10 @@ class QuoteFeed:
                     asked.add(name)
                     await self._ask(socket, name)
                 more = asyncio.create_task(self._wants_more.wait())
-                await asyncio.wait({lost, more}, return_when=asyncio.FIRST_COMPLETED)
-                more.cancel()
+                try:
+                    await asyncio.wait({lost, more}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    more.cancel()
             return lost.result()
         finally:
             lost.cancel()
