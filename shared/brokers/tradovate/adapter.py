@@ -72,6 +72,11 @@ log = get_logger(__name__)
 _AT_THE_DOOR: Final = frozenset({401, 403})
 _TOO_MANY: Final = 429
 _LEGS_MAX: Final = 2
+CAPTCHA: Final = "broker.captcha"
+# What a captcha keeps back. Cancels and modifies draw none, and an exit may wait for them.
+_PLACING: Final = frozenset(
+    {"order/placeorder", "order/placeoso", "order/placeoco", strategies.START}
+)
 
 
 class TradovateBroker:
@@ -129,6 +134,7 @@ class TradovateBroker:
         self._quotes = QuoteFeed(urls, self._auth, self._contracts, md_gate, clock, rng, connect)
         self._tickets: Recent[str, str] = Recent()
         self._knock_at_s = float("-inf")
+        self._captcha_until_s = float("-inf")
 
     # --- holding the login --------------------------------------------------------------------
     async def run(self) -> None:
@@ -140,6 +146,7 @@ class TradovateBroker:
                 group.create_task(self._feed.resolve())
                 group.create_task(self._feed.doubts.run())
                 group.create_task(self._quotes.run())
+                group.create_task(self._board.keep())
         except BaseExceptionGroup as failures:
             expired = failures.subgroup(CredentialsExpired)
             if expired is None or failures.split(CredentialsExpired)[1] is not None:
@@ -239,12 +246,17 @@ class TradovateBroker:
                 if priority <= Priority.PROTECTION:
                     wait_s = min(wait_s, limits.KNOCK_EVERY_S)
                 return NotSent("broker.rate_limited", wait_s)
+            case NotSent(cause="broker.captcha"):
+                wait_s = self._captcha_until_s - self._clock.monotonic()
+                return NotSent(CAPTCHA, max(0.0, wait_s))
             case NotSent(cause="broker.budget_spent"):
                 return NotSent("broker.budget_spent", limits.QUICK_RETRY_S)
             case _:
                 return outcome
 
-    def _must_wait(self, priority: Priority) -> NeverLeft | None:
+    def _must_wait(self, endpoint: str, priority: Priority) -> NeverLeft | None:
+        if endpoint in _PLACING and self._clock.monotonic() < self._captcha_until_s:
+            return NeverLeft(CAPTCHA)
         knocks = priority <= Priority.PROTECTION and self._clock.monotonic() >= self._knock_at_s
         if self._cooldown.remaining_s > 0 and not knocks:
             return NeverLeft("broker.rate_limited")
@@ -259,7 +271,7 @@ class TradovateBroker:
 
         A command that drew a penalty ticket carries it when it is sent again.
         """
-        waits = self._must_wait(priority)
+        waits = self._must_wait(endpoint, priority)
         if waits is not None:
             return waits
         ticket_key = f"{endpoint} {key}"
@@ -272,7 +284,11 @@ class TradovateBroker:
         drawn = ticket_of(reply.body) if isinstance(reply, Answered) else None
         if drawn is not None:
             log.warning("broker_penalty", endpoint=endpoint, wait_s=drawn.wait_s)
-            self._tickets[ticket_key] = drawn.value
+            if drawn.captcha:  # its ticket is for a person; nothing is placed for an hour
+                self._captcha_until_s = self._clock.monotonic() + limits.CAPTCHA_REST_S
+                self._board.rest(CAPTCHA, limits.CAPTCHA_REST_S)
+            else:
+                self._tickets[ticket_key] = drawn.value
         if isinstance(reply, Answered) and reply.status == _TOO_MANY:
             self._cooldown.refused()
             self._knock_at_s = self._clock.monotonic() + limits.KNOCK_EVERY_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NoReturn
 
 from shared.brokers.tradovate.maintenance import is_maintenance
 from shared.domain.errors import CredentialsExpired, TradeManagerError
@@ -25,6 +25,7 @@ _COOLING: Final = frozenset(
         "broker.budget_spent",
     }
 )
+_LOOK_EVERY_S: Final = 5.0
 # What a broker that rests looks like from outside.
 _SILENT: Final = frozenset(
     {
@@ -51,13 +52,35 @@ class HealthBoard:
         self._clock = clock
         self._now = LoginHealth(LoginState.CONNECTING, None, clock.now(), None)
         self._changed = asyncio.Event()
+        self._rest: tuple[str, datetime] | None = None
 
     @property
     def now(self) -> LoginHealth:
         return self._now
 
     def streaming(self) -> None:
+        """In sync; while orders rest that is what a person has to know of it."""
+        at = self._clock.now()
+        if self._rest is not None and self._rest[1] > at:
+            code, until = self._rest
+            self._say(LoginState.QUARANTINED, code, (until - at).total_seconds())
+            return
+        self._rest = None
         self._say(LoginState.STREAMING, None, None)
+
+    def rest(self, code: str, wait_s: float) -> None:
+        """No order is placed for so long, whether the feed goes on or not."""
+        self._rest = (code, self._clock.now() + timedelta(seconds=wait_s))
+        if self._now.state in {LoginState.STREAMING, LoginState.QUARANTINED}:
+            self.streaming()
+
+    async def keep(self) -> NoReturn:
+        """Take back what is over, for ever."""
+        while True:
+            await self._clock.sleep(_LOOK_EVERY_S)
+            over = self._rest is not None and self._rest[1] <= self._clock.now()
+            if over and self._now.state is LoginState.QUARANTINED:
+                self.streaming()
 
     def failed(self, error: TradeManagerError) -> None:
         """An error that keeps the login from its feed; it may say when the next try is due."""
