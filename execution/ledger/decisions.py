@@ -14,14 +14,12 @@ from typing import Any, Final
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from execution.ledger.books import Setup, load_books, load_setup
 from execution.ledger.journal import Journal
 from execution.ledger.rows import insert_intents, row_of
 from shared.contracts.envelope import Envelope
 from shared.contracts.signals import SignalDecided
+from shared.db.scenes import Setup, load_scenes, load_setup
 from shared.db.tables.signals import signal_decisions
-from shared.domain.calendar import trade_date
-from shared.domain.decision.scene import Scene
 from shared.domain.ids import AccountId, SignalId, StrategyId
 from shared.domain.intents import intents_of
 from shared.domain.plan import Denied, Disposition, Draft, Plan
@@ -94,11 +92,11 @@ async def _decide_one(
         await _write(connection, [_decision(setup, job, NO_ACCOUNT, none)], [])
         return
     # Read anew for each signal: the one before it may have planned intents.
-    books = await load_books(connection, setup)
+    accounts = [link.account_id for link in setup.links]
+    scenes = await load_scenes(connection, setup.strategy.id, job.now, accounts)
     decisions, rows = [], []
     for link in setup.links:
-        scene = Scene(books[link.account_id], job.now, trade_date(job.now))
-        verdict = decide(signal, setup.strategy, link, scene)
+        verdict = decide(signal, setup.strategy, link, scenes[link.account_id])
         decisions.append(_decision(setup, job, link.account_id, verdict))
         _tell(journal, setup, job, link.account_id, verdict)
         if isinstance(verdict, Plan):

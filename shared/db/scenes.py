@@ -1,19 +1,30 @@
-"""What a decision needs to know: the strategy, its accounts, and what is held and open there."""
+"""What a decision needs to know: the strategy, its accounts, and what is held and open there.
+
+The one reading of it: execution decides from it, and the API previews and explains from it.
+Under row security a user's transaction finds the user's own rows only.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.domain.calendar import trade_date
+from shared.domain.decision.scene import Scene
 from shared.domain.ids import AccountId, IntentId, StrategyId, UserId
 from shared.domain.order import Action, IntentState, Role
 from shared.domain.plan import Book, Held
 from shared.domain.position import OpenIntent
 from shared.domain.strategy import AccountLink, SizeFrom, Strategy
+
+# Owns nothing anywhere; 0 is whoever is not ours.
+UNSTORED: Final = StrategyId(-1)
 
 _STRATEGY: Final = text("SELECT * FROM strategies WHERE id = :strategy")
 _LINKS: Final = text("""
@@ -27,6 +38,9 @@ _LINKS: Final = text("""
     JOIN broker_connections c ON c.id = a.connection_id
     WHERE sa.strategy_id = :strategy
     ORDER BY a.id
+""")
+_LINKED: Final = text("""
+    SELECT account_id FROM strategy_accounts WHERE strategy_id = :strategy ORDER BY account_id
 """)
 _HELD: Final = text("""
     SELECT account_id, strategy_id, contract, root, net_qty FROM positions
@@ -49,18 +63,32 @@ class Setup:
 
 
 async def load_setup(connection: AsyncConnection, strategy: StrategyId) -> Setup:
+    """Raises `NoResultFound` for a strategy that is not there, or not the user's."""
     row = (await connection.execute(_STRATEGY, {"strategy": strategy})).one()
     links = await connection.execute(_LINKS, {"strategy": strategy})
     return Setup(_strategy(row), tuple(_link(each) for each in links))
 
 
-async def load_books(connection: AsyncConnection, setup: Setup) -> dict[AccountId, Book]:
-    """A book per account of the strategy, with who else is there."""
-    accounts = [link.account_id for link in setup.links]
+async def load_scenes(
+    connection: AsyncConnection,
+    strategy: StrategyId,
+    now: datetime,
+    accounts: Sequence[AccountId] | None = None,
+) -> dict[AccountId, Scene]:
+    """A scene per account the strategy is linked to, or per one of `accounts`.
+
+    A strategy that is not stored is `UNSTORED` and names its accounts.
+    """
+    if accounts is None:
+        linked = await connection.execute(_LINKED, {"strategy": strategy})
+        accounts = [AccountId(row.account_id) for row in linked]
     held = list(await connection.execute(_HELD, {"accounts": accounts}))
     open_intents = list(await connection.execute(_OPEN, {"accounts": accounts}))
-    me = setup.strategy.id
-    return {account: _book(me, account, held, open_intents) for account in accounts}
+    on = trade_date(now)
+    return {
+        account: Scene(_book(strategy, account, held, open_intents), now, on)
+        for account in accounts
+    }
 
 
 def _book(me: StrategyId, account: AccountId, held: list[Any], open_intents: list[Any]) -> Book:
