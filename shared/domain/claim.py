@@ -6,11 +6,13 @@ of its owner must be cancelled first).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from shared.domain.bracket import leg_price
+from shared.domain.cover import Cover, Resize, resizes
 from shared.domain.ids import IntentId
 from shared.domain.order import Action, IntentState, OrderIntent, OrderType, Role
 
@@ -28,6 +30,10 @@ class Working:
     order_type: OrderType
     state: IntentState
     claimed_at: datetime | None
+    qty_contracts: int = 0
+    filled_contracts: int = 0
+    pair: str = ""  # legs of one pair end each other
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,8 @@ class Candidate:
     after_state: IntentState | None  # of the intent it waits for
     owner_net: int  # signed contracts its owner holds in the contract, by fills
     working: tuple[Working, ...] = ()
+    # What its owner's protective legs have closed since the intent was made.
+    closed_by_legs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +65,11 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """`cancel` holds broker order ids to cancel before asking again."""
+    """`cancel` holds broker order ids to cancel before asking again, `resize` legs to shrink."""
 
     reason: str
     cancel: tuple[int, ...] = ()
+    resize: tuple[Resize, ...] = ()
 
 
 Verdict = Send | End | Wait
@@ -70,6 +79,8 @@ def judge(candidate: Candidate, now: datetime, quote: Decimal | None) -> Verdict
     """`quote` is a price of the contract younger than 2 s, or None."""
     if candidate.intent.role is Role.EXIT:
         return _judge_exit(candidate, now)
+    if candidate.intent.role is Role.REDUCE:
+        return _judge_part(candidate, now)
     return _judge_entry(candidate, now, quote)
 
 
@@ -139,6 +150,55 @@ def _judge_exit(candidate: Candidate, now: datetime) -> Verdict:
         return End(IntentState.SKIPPED, "exit.flat", "Flat already: nothing was left to close.")
     action = Action.SELL if net > 0 else Action.BUY
     return Send(replace(candidate.intent, action=action, qty_contracts=abs(net)))
+
+
+def _judge_part(candidate: Candidate, now: datetime) -> Verdict:
+    """Targets shrink, then stops, and only then the part is closed: no leg may outlive it.
+
+    What a leg closes meanwhile counts as closed.
+    """
+    held = abs(candidate.owner_net)
+    left = candidate.intent.qty_contracts - candidate.closed_by_legs
+    if held == 0 or left <= 0:
+        message = "Closed already: nothing of the part was left."
+        return End(IntentState.SKIPPED, "exit.part_closed", message)
+    moving = [order for order in candidate.working if _moves_the_position(order)]
+    if moving:
+        late = [order.broker_order_id for order in moving if _worth_cancelling(order, now)]
+        return Wait("working", tuple(order for order in late if order is not None))
+    qty = min(left, held)
+    shrunk = tuple(
+        change
+        for change in resizes(held - qty, [_cover(order) for order in _legs_of(candidate)])
+        if change.shrinks
+    )
+    if shrunk:
+        return Wait("legs", resize=shrunk)
+    action = Action.SELL if candidate.owner_net > 0 else Action.BUY
+    return Send(replace(candidate.intent, action=action, qty_contracts=qty))
+
+
+def _moves_the_position(order: Working) -> bool:
+    """A market order on its way, or a leg of which it is not known yet where it works."""
+    if order.role.protective:
+        return order.broker_order_id is None
+    return order.order_type is OrderType.MARKET
+
+
+def _legs_of(candidate: Candidate) -> Iterator[Working]:
+    return (order for order in candidate.working if order.role.protective)
+
+
+def _cover(order: Working) -> Cover:
+    return Cover(
+        intent_id=order.intent_id,
+        broker_order_id=order.broker_order_id or 0,
+        role=order.role,
+        qty_contracts=order.qty_contracts,
+        filled_contracts=order.filled_contracts,
+        pair=order.pair,
+        seq=order.seq,
+    )
 
 
 def _worth_cancelling(order: Working, now: datetime) -> bool:

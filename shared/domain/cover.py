@@ -41,6 +41,10 @@ class Resize:
     leg: Cover
     qty_contracts: int | None
 
+    @property
+    def shrinks(self) -> bool:
+        return self.qty_contracts is None or self.qty_contracts < self.leg.qty_contracts
+
 
 def resizes(remainder: int, legs: Sequence[Cover]) -> tuple[Resize, ...]:
     """What must change so that the legs cover `remainder` contracts (absolute) of their owner.
@@ -61,8 +65,7 @@ def resizes(remainder: int, legs: Sequence[Cover]) -> tuple[Resize, ...]:
 
 
 def _turn(change: Resize) -> tuple[bool, bool, int]:
-    grows = change.qty_contracts is not None and change.qty_contracts > change.leg.qty_contracts
-    return grows, change.leg.role is Role.STOP_LOSS, change.leg.seq
+    return not change.shrinks, change.leg.role is Role.STOP_LOSS, change.leg.seq
 
 
 def _shares(remainder: int, legs: Sequence[Cover]) -> dict[IntentId, int]:

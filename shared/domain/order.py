@@ -54,12 +54,18 @@ class Role(StrEnum):
 
     ENTRY = "entry"
     EXIT = "exit"
+    REDUCE = "reduce"  # an exit of a part; its quantity is an upper bound until it is claimed
     TAKE_PROFIT = "take_profit"
     STOP_LOSS = "stop_loss"
 
     @property
     def protective(self) -> bool:
         return self in (Role.TAKE_PROFIT, Role.STOP_LOSS)
+
+    @property
+    def ends(self) -> bool:
+        """Sent to close something: it may be repeated once its earlier attempt is settled."""
+        return self in (Role.EXIT, Role.REDUCE)
 
 
 class IntentState(StrEnum):
@@ -187,7 +193,7 @@ def state_of(status: BrokerStatus) -> IntentState | None:
 class OrderIntent:
     """One order we mean to place, frozen when it is claimed.
 
-    `qty_contracts` of an exit is 0 until the claim reads the remainder from fills. `parent` is
+    `qty_contracts` of an EXIT is 0 until the claim reads the remainder from fills. `parent` is
     the entry a protective leg leaves with; `after` is the intent whose end this one waits for
     (the entry of a reverse waits for its exit). Prices lie on the tick.
     """

@@ -62,12 +62,26 @@ class OpenIntent:
 def expected_net(net_qty: int, open_intents: Iterable[OpenIntent]) -> int:
     """Signed contracts of one owner in one root after its open intents, taken in their order.
 
-    An exit ends flat whatever came before it. Protective legs do not count: whether they trade is
-    the market's choice.
+    An exit ends flat whatever came before it, a part at flat at most. Protective legs do not
+    count: whether they trade is the market's choice.
     """
     for intent in sorted(open_intents, key=lambda each: each.account_seq):
         if intent.role is Role.EXIT:
             net_qty = 0
         elif intent.role is Role.ENTRY:
             net_qty += intent.action.sign * intent.remaining_qty
+        elif intent.role is Role.REDUCE and net_qty * intent.action.sign < 0:
+            net_qty += intent.action.sign * min(intent.remaining_qty, abs(net_qty))
     return net_qty
+
+
+def still_held(net: int, same_side: int, external: int) -> int:
+    """What an owner can still close of its `net`, signed: trades of others may have closed it.
+
+    `same_side` are the contracts of all our owners on that side, at least `abs(net)`; `external`
+    is the signed net of what is not ours. Without this an exit after a person's flatten would
+    open a position of its own.
+    """
+    closed_by_others = abs(external) if net * external < 0 else 0
+    left = min(abs(net), max(0, same_side - closed_by_others))
+    return left if net > 0 else -left

@@ -173,3 +173,61 @@ def test_legs_stand_on_the_grid_and_on_their_side(
 def test_a_leg_within_a_tick_is_left_alone() -> None:
     assert not needs_move(Decimal(100), Decimal("100.25"), TICK)
     assert needs_move(Decimal(100), Decimal("100.50"), TICK)
+
+
+PART = replace(EXIT, role=Role.REDUCE, action=Action.SELL, qty_contracts=1)
+
+
+def leg_working(role: Role, qty: int, order_id: int | None = 7) -> Working:
+    kind = OrderType.LIMIT if role is Role.TAKE_PROFIT else OrderType.STOP
+    state = IntentState.SENDING if order_id is None else IntentState.WORKING
+    return Working(IntentId(uuid4()), order_id, role, kind, state, NOW, qty, 0, "p", 1)
+
+
+def part(net: int, *working: Working, closed_by_legs: int = 0, qty: int = 1) -> object:
+    intent = replace(PART, qty_contracts=qty)
+    return judge(
+        Candidate(intent, (), TICK, None, net, working, closed_by_legs=closed_by_legs), NOW, None
+    )
+
+
+def test_a_part_shrinks_the_legs_before_it_goes() -> None:
+    legs = (leg_working(Role.STOP_LOSS, 3, 8), leg_working(Role.TAKE_PROFIT, 3, 7))
+    verdict = part(3, *legs)
+    assert isinstance(verdict, Wait)
+    assert [(c.leg.broker_order_id, c.qty_contracts) for c in verdict.resize] == [(7, 2), (8, 2)]
+    assert verdict.cancel == ()
+    shrunk = (leg_working(Role.STOP_LOSS, 2), leg_working(Role.TAKE_PROFIT, 2))
+    sent = part(3, *shrunk)
+    assert isinstance(sent, Send)
+    assert (sent.intent.action, sent.intent.qty_contracts) == (Action.SELL, 1)
+
+
+@pytest.mark.parametrize(
+    ("net", "qty", "closed", "expected"),
+    [(3, 2, 0, 2), (3, 2, 1, 1), (1, 2, 0, 1), (-3, 2, 0, 2)],
+)
+def test_a_part_is_never_more_than_asked_or_held(
+    net: int, qty: int, closed: int, expected: int
+) -> None:
+    verdict = part(net, closed_by_legs=closed, qty=qty)
+    assert isinstance(verdict, Send)
+    assert verdict.intent.qty_contracts == expected
+    assert verdict.intent.action.sign * net < 0
+
+
+@pytest.mark.parametrize(("net", "closed"), [(0, 0), (2, 1), (2, 5)])
+def test_a_part_that_is_closed_already_ends(net: int, closed: int) -> None:
+    verdict = part(net, closed_by_legs=closed)
+    assert isinstance(verdict, End)
+    assert (verdict.state, verdict.code) == (IntentState.SKIPPED, "exit.part_closed")
+
+
+def test_a_part_waits_for_what_moves_the_position() -> None:
+    market = Working(
+        IntentId(uuid4()), 9, Role.ENTRY, OrderType.MARKET, IntentState.WORKING, NOW, 1
+    )
+    assert part(2, market) == Wait("working")
+    assert part(2, leg_working(Role.STOP_LOSS, 2, order_id=None)) == Wait("working")
+    resting = replace(market, order_type=OrderType.LIMIT)
+    assert isinstance(part(2, resting), Send)
