@@ -11,6 +11,7 @@ from execution.login import Login
 from shared.db.failures import is_outage
 from shared.domain.errors import CredentialsExpired
 from shared.domain.ids import ConnectionId
+from shared.ports.broker import LoginHealth, LoginState
 from shared.ports.clock import Clock
 from shared.ports.ledger import Lease, Ledger
 from shared.runtime.logging import get_logger
@@ -92,16 +93,29 @@ class Logins:
                 raise
             _log.warning("renewal_failed", error=type(error).__name__)
             return
+        lapsed = asked_at_s - self._renewed_at_s > _TRUST_S
         self._renewed_at_s = asked_at_s
         for connection in [*self._tasks]:
             if self._held.get(connection) != held.get(connection):
                 self._tasks.pop(connection).cancel()
                 self._logins.pop(connection, None)
+                if connection not in held and not lapsed:
+                    # Nobody can have taken a lease that was renewed in time: it was switched off.
+                    tasks.create_task(self._say_offline(connection))
         for connection, lease in held.items():
             if connection not in self._tasks:
                 _log.info("login_taken", connection_id=connection, epoch=lease.epoch)
                 self._tasks[connection] = tasks.create_task(self._drive(lease, make))
         self._held = held
+
+    async def _say_offline(self, connection: ConnectionId) -> None:
+        offline = LoginHealth(LoginState.OFFLINE, None, self._clock.now(), None)
+        try:
+            await self._ledger.save_state(await self._ledger.login(connection), offline)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            _log.warning("login_offline_not_said", connection_id=connection)
 
     async def _drive(self, lease: Lease, make: Make) -> None:
         """Run one login again and again: its trouble is nobody else's."""

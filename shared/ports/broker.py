@@ -303,6 +303,7 @@ class LoginState(StrEnum):
     COOLING = "cooling"  # told to wait, or waiting for its turn at the door
     QUARANTINED = "quarantined"  # captcha or last warning: an hour of rest
     STOPPED = "stopped"  # a person is needed
+    OFFLINE = "offline"  # switched off: nobody drives it
 
 
 @dataclass(frozen=True, slots=True)

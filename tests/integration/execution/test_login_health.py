@@ -11,16 +11,20 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from execution.ledger import PostgresLedger
+from execution.login import Login
+from execution.logins import Logins
+from execution.prices import Prices
 from shared.brokers.tradovate.adapter import TradovateBroker
 from shared.db.engine import make_engine
 from shared.db.uow import read_only, unit_of_work
 from shared.domain.ids import ConnectionId, UserId
 from shared.domain.login_health import SENTENCES, Condition, condition_of
 from shared.ports.broker import LoginHealth, LoginState
-from shared.ports.ledger import LoginRow
+from shared.ports.ledger import Lease, LoginRow
 from shared.runtime.clock import SystemClock
 from tests.fixtures.servers import DatabaseUrls
 from tests.integration.brokers.venue import PASSWORD, USER, PaperVenue, broker_for, running
@@ -153,6 +157,47 @@ async def test_a_third_session_and_an_absent_venue_are_told_as_what_they_are(
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
+
+
+async def test_a_login_that_is_switched_off_is_offline_and_comes_back(
+    engine: AsyncEngine, login: LoginRow, venue: PaperVenue, fresh_database: DatabaseUrls
+) -> None:
+    clock = SystemClock()
+    ledger = PostgresLedger(engine, clock)
+
+    async def make(lease: Lease) -> Login:
+        row = await ledger.login(lease.connection_id)
+        broker, prices = broker_for(venue), Prices(clock)
+        return Login(
+            lease, row, broker, ledger, prices, lambda _: None, clock, changed=lambda: None
+        )
+
+    owner = make_engine(fresh_database.owner, "owner", pool_size=1)
+    held = asyncio.create_task(Logins(ledger, clock, holder="the test").run(make))
+    try:
+        await recorded(engine, login, Condition.SIGNED_IN)
+        await switch(owner, on=False)
+        await recorded(engine, login, Condition.OFFLINE)
+        await switch(owner, on=True)
+        await recorded(engine, login, Condition.SIGNED_IN)
+    finally:
+        held.cancel()
+        with suppress(asyncio.CancelledError):
+            await held
+        await owner.dispose()
+
+
+async def recorded(engine: AsyncEngine, login: LoginRow, wanted: Condition) -> None:
+    async with asyncio.timeout(WAIT_LIMIT_S):
+        while True:
+            with suppress(NoResultFound):
+                if (await row_of(engine, login)).condition == wanted:
+                    return
+
+
+async def switch(owner: AsyncEngine, *, on: bool) -> None:
+    async with unit_of_work(owner) as connection:
+        await connection.execute(text("UPDATE broker_connections SET enabled = :on"), {"on": on})
 
 
 async def test_a_wrong_password_is_a_matter_for_its_owner(venue: PaperVenue) -> None:
