@@ -9,6 +9,7 @@ from typing import Final
 from shared.domain.calendar import trade_date
 from shared.domain.decision.explain import POSITIONS, Line, rows_in_words, truth_table
 from shared.domain.decision.scene import Scene
+from shared.domain.gates import TABLE
 from shared.domain.ids import AccountId, StrategyId, UserId
 from shared.domain.plan import Book
 from shared.domain.strategy import AccountLink, SizeFrom, Strategy
@@ -63,6 +64,11 @@ all. Rules that forbid an entry (hours, limits, pauses) never stop an exit.
 """
 
 
+_GATES: Final = """\
+Looked at in this order; the first that refuses names the reason. Only entries are looked at: of a
+reverse that is refused the exit still goes. Words in braces are the compared values."""
+
+
 def page(note: str) -> str:
     """The whole page."""
     rows = [f"| {' | '.join(row)} |" for row in rows_in_words()]
@@ -76,6 +82,9 @@ def page(note: str) -> str:
             *("## A plain strategy", ""),
             *("One contract, bracket on, both directions, opposite signals reverse:", ""),
             *_example(list(truth_table(_PLAIN, _ACCOUNT, scene))),
+            *("", "## What may refuse an entry", "", _GATES, ""),
+            *("| code | compares | says |", "|---|---|---|"),
+            *(f"| {each.code} | {each.compares} | {each.says} |" for each in TABLE),
             "",
         ]
     )
