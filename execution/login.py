@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import date
 from typing import Final
 
 from execution.bell import Bell
+from execution.instruments import differences, front_difference
 from execution.prices import Prices
 from execution.tracker import Tracker
 from shared.db.failures import is_outage
@@ -54,6 +56,8 @@ class Login:
         self._clock = clock
         self._subscribed: set[str] = set()
         self._reconciled = False
+        self._fronts: dict[str, str] = {}  # root -> the front contract by our table
+        self._compared: dict[str, date] = {}
         self.tracker = Tracker(lease.connection_id, ledger, bell, clock, changed=self._applied)
 
     @property
@@ -99,6 +103,7 @@ class Login:
             try:
                 for contract in await self._wanted() - self._subscribed:
                     await self._subscribe(contract)
+                await self._compare_fronts()
             except BrokerUnavailable as error:
                 _log.info("subscribing_postponed", code=error.code)
             except Exception as error:
@@ -112,9 +117,25 @@ class Login:
         except NotFound as error:
             _log.warning("contract_not_listed", contract=contract, code=error.code)
         else:
+            for differs in differences(info):
+                _log.warning("instrument_differs", code=differs.code, words=differs.words)
             await self.broker.subscribe(contract)
             await self._ledger.save_contract(self.row.environment, info)
         self._subscribed.add(contract)  # an unlisted one is not asked for again
+
+    async def _compare_fronts(self) -> None:
+        """Once a trading day and root: whether our front contract is the broker's too."""
+        today = trade_date(self._clock.now())
+        for root, ours in self._fronts.items():
+            if self._compared.get(root) == today:
+                continue
+            try:
+                differs = front_difference(ours, await self.broker.front(root))
+            except NotFound:
+                differs = None
+            self._compared[root] = today
+            if differs is not None:
+                _log.warning("instrument_differs", code=differs.code, words=differs.words)
 
     async def _wanted(self) -> set[str]:
         contracts, symbols = await self._ledger.wanted(self.lease.connection_id)
@@ -130,7 +151,9 @@ class Login:
         symbol = read_symbol(text, today)
         if symbol.contract is not None:
             return symbol.contract.name
-        return front_month(product_of(symbol.root), today, symbol.continuous or 1).name
+        product = product_of(symbol.root)
+        self._fronts[product.root] = front_month(product, today).name
+        return front_month(product, today, symbol.continuous or 1).name
 
     async def _say(self, health: LoginHealth) -> None:
         """Never worth waiting for: the next change says it again."""

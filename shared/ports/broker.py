@@ -283,6 +283,14 @@ class ContractInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class FrontContract:
+    """The contract of a product that the broker puts first, and the one it rolls into."""
+
+    contract: ContractInfo
+    rolls_into: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """A session's secrets. Never logged; sealed wherever it rests."""
 
@@ -380,3 +388,5 @@ class Broker(Protocol):
 
     async def accounts(self) -> list[AccountInfo]: ...
     async def contract(self, name: str) -> ContractInfo: ...
+    async def front(self, root: str) -> FrontContract:
+        """Raises NotFound for a product the broker lists no contract of."""

@@ -46,6 +46,7 @@ from shared.brokers.tradovate.reads import (
 )
 from shared.brokers.tradovate.rest import Rest
 from shared.brokers.tradovate.rows import Recent, is_final
+from shared.brokers.tradovate.search import find_front
 from shared.brokers.tradovate.socket import Connect, connect_for_real
 from shared.domain.errors import BrokerUnavailable, CredentialsExpired, NotFound
 from shared.domain.order import BrokerStatus
@@ -53,6 +54,7 @@ from shared.ports.broker import (
     AccountInfo,
     ContractInfo,
     Fact,
+    FrontContract,
     LoginHealth,
     ModifyRequest,
     NotSent,
@@ -354,6 +356,10 @@ class TradovateBroker:
     async def contract(self, name: str) -> ContractInfo:
         """Raises NotFound for a name the broker does not know."""
         return await self._contracts.info(name)
+
+    async def front(self, root: str) -> FrontContract:
+        """Raises NotFound for a product the broker lists no contract of."""
+        return await find_front(self._reader, self._contracts, root)
 
     # --- streams ------------------------------------------------------------------------------
     def facts(self) -> AsyncIterator[Fact]:

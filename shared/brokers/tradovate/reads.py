@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -23,7 +23,7 @@ from shared.brokers.tradovate.rest import Rest
 from shared.brokers.tradovate.strategies import OrderStrategy
 from shared.brokers.tradovate.wire import Garbled
 from shared.domain.errors import BrokerUnavailable, NotFound
-from shared.ports.broker import Fact, Priority
+from shared.ports.broker import Fact, Priority, Token
 from shared.runtime.logging import get_logger
 
 log = get_logger(__name__)
@@ -77,7 +77,21 @@ class Reader:
             raise _unreadable(path)
         return body
 
+    async def answer(self, path: str, body: dict[str, object]) -> dict[str, object]:
+        """A question that is a POST and changes nothing; raises NotFound."""
+        said = await self._exchange(
+            path, lambda token: self._rest.post(path, body, token=token.access)
+        )
+        if not isinstance(said, dict):
+            raise _unreadable(path)
+        return said
+
     async def _get(self, path: str, query: dict[str, str]) -> object:
+        return await self._exchange(
+            path, lambda token: self._rest.get(path, token=token.access, query=query)
+        )
+
+    async def _exchange(self, path: str, send: Callable[[Token], Awaitable[Reply]]) -> object:
         wait_s = max(cooldown.remaining_s for cooldown in self._cooldowns)
         if wait_s > 0:
             raise BrokerUnavailable(
@@ -89,10 +103,10 @@ class Reader:
                 "broker.budget_spent", "Few requests are left.", retry_after_s=wait_s
             )
         token = await self._auth.token()
-        reply = await self._rest.get(path, token=token.access, query=query)
+        reply = await send(token)
         if isinstance(reply, Answered) and reply.status == _UNAUTHORIZED:
             token = await self._auth.replace(token)
-            reply = await self._rest.get(path, token=token.access, query=query)
+            reply = await send(token)
         return self._body(path, reply)
 
     def _body(self, path: str, reply: Reply) -> object:
