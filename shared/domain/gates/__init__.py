@@ -10,7 +10,17 @@ from collections.abc import Callable
 from typing import Final
 
 from shared.domain.decision.entry import Entry
-from shared.domain.gates import controls, follow, hours, limits, money, ownership, pace, session
+from shared.domain.gates import (
+    controls,
+    follow,
+    hours,
+    limits,
+    money,
+    ownership,
+    pace,
+    price,
+    session,
+)
 from shared.domain.gates.refusal import Refusal
 from shared.domain.plan import Denied
 
@@ -27,6 +37,8 @@ GATES: Final[tuple[Gate, ...]] = (
     pace.add_too_soon,
     pace.cooling_down,
     pace.braked,
+    price.stop_behind_market,
+    price.out_of_band,
     limits.over_order_limit,
     limits.over_position_limit,
     ownership.against_own_order,
@@ -43,6 +55,7 @@ TABLE: Final[tuple[Refusal, ...]] = (
     *ownership.REFUSALS,
     *follow.REFUSALS,
     *pace.REFUSALS,
+    *price.REFUSALS,
     *limits.REFUSALS,
     *money.REFUSALS,
 )

@@ -31,6 +31,9 @@ Count = Annotated[int, BeforeValidator(exact), Field(ge=0, le=100_000)]
 Ticks = Annotated[int, BeforeValidator(exact), Field(ge=0, le=1_000_000)]
 Seconds = Annotated[int, BeforeValidator(exact), Field(ge=0, le=_SECONDS_MAX)]
 Usd = Annotated[Decimal, BeforeValidator(exact), Field(ge=0, le=_USD_MAX, decimal_places=2)]
+Percent = Annotated[
+    Decimal, BeforeValidator(exact), Field(ge=0, le=100, max_digits=9, decimal_places=6)
+]
 Amount = Annotated[Decimal, BeforeValidator(exact), Field(gt=0, le=1_000_000, decimal_places=9)]
 Zone = Annotated[str, AfterValidator(_zone)]
 

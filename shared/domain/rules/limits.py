@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from shared.domain.rules.base import Contracts, Rule, Seconds, Usd, exact
+from shared.domain.rules.base import Contracts, Percent, Rule, Seconds, Usd, exact
 
 
 class Limits(Rule):
@@ -21,6 +21,8 @@ class Limits(Rule):
     max_root_contracts: dict[str, Contracts] = Field(
         default_factory=dict
     )  # a root without an entry is not bounded
+    # How far from the market a limit or stop entry may lie, in percent of the quote.
+    price_band_percent: Percent | None = None
     daily_loss_usd: Usd | None = None
     daily_profit_usd: Usd | None = None
     weekly_loss_usd: Usd | None = None
