@@ -209,3 +209,15 @@ def test_other_addresses_are_refused(base: str) -> None:
 
 def test_the_registry_knows_tradovate() -> None:
     assert list(BROKERS) == ["tradovate"]
+
+
+async def test_a_gate_says_how_long_one_who_came_now_would_wait() -> None:
+    clock = FakeClock()
+    gate = limits.ConnectGate(clock, spacing_s=3.0)
+    assert gate.wait_s() == 0
+    async with gate.turn():
+        assert gate.wait_s() == 3
+    clock.advance(2)
+    assert gate.wait_s() == 1
+    gate.cooldown.refused()
+    assert gate.wait_s() == limits.RATE_LIMITED_REST_S
