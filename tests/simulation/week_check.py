@@ -20,7 +20,12 @@ _STARTING_USD: Final = Decimal("100000.00")
 async def check(house: House) -> None:
     """Asserts everything; the message tells all that is wrong at once."""
     house.chronicle.contracts = {row.id: row.name for row in house.venue.store.all(rows.Contract)}
-    wrong = [
+    wrong = wrong_of(house)
+    assert not wrong, "\n".join(wrong)
+
+
+def wrong_of(house: House) -> list[str]:
+    return [
         *house.found,
         *_signals(house),
         *_orders(house),
@@ -29,7 +34,6 @@ async def check(house: House) -> None:
         *house.door.passed(),
         *house.health.check(house.clock.monotonic()),
     ]
-    assert not wrong, "\n".join(wrong)
 
 
 # ---- no order lost or doubled
