@@ -34,6 +34,7 @@ _log = get_logger(__name__)
 
 # From the claim to the first byte. A process that was paused longer does not send any more.
 DEADLINE_S: Final = 1.0
+_SEND_AGAIN_AFTER_S: Final = 0.25
 _RECORD_AGAIN_AFTER_S: Final = 0.2
 _RECORD_TRIES_MAX: Final = 150  # half a minute; then the intent is UNKNOWN to whoever looks next
 
@@ -53,7 +54,7 @@ class Placer:
 
     async def place(self, claimed: Claimed, claimed_at_s: float) -> list[Envelope]:
         """Send what was claimed and write what became of it; returns the events written."""
-        outcome = await self._send(claimed, claimed_at_s)
+        outcome = _rested(await self._send(claimed, claimed_at_s))
         _log.info(
             "order_answered",
             intent_id=str(claimed.intent.id),
@@ -105,6 +106,15 @@ class Placer:
         _log.info(
             "cancel_answered", order_id=cancel.broker_order_id, outcome=type(outcome).__name__
         )
+
+
+def _rested(outcome: Outcome) -> Outcome:
+    """What did not leave leaves again, but not at once: a dead line refuses within a moment."""
+    match outcome:
+        case NotSent(cause, wait_s) if wait_s < _SEND_AGAIN_AFTER_S:
+            return NotSent(cause, _SEND_AGAIN_AFTER_S)
+        case _:
+            return outcome
 
 
 def request_of(claimed: Claimed) -> PlaceRequest:

@@ -19,7 +19,8 @@ _log = get_logger(__name__)
 _EVERY_S: Final = 0.5
 # A modify under way is not repeated; one that led to nothing is.
 _MOVE_AGAIN_AFTER_S: Final = 3.0
-NAKED_AFTER_S: Final = 3.0
+# Found within a round, closed within 3 s of the moment it lost its stop.
+NAKED_AFTER_S: Final = 0.5
 # Between two exits that the guard asks for in vain: the first doubling to the last.
 _GUARD_PAUSE_S: Final = 1.0
 _GUARD_PAUSE_S_MAX: Final = 30.0

@@ -16,7 +16,7 @@ from execution.rounds import Rounds
 from shared.domain.errors import BrokerUnavailable
 from shared.domain.ids import AccountId
 from shared.ports.clock import Clock
-from shared.ports.ledger import Ledger
+from shared.ports.ledger import DRIFT, Ledger
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -24,7 +24,6 @@ _log = get_logger(__name__)
 _LOOK_EVERY_S: Final = 2.0
 _QUIET_S: Final = 1.0  # books are compared only while nothing is moving
 LOOKS_TO_BELIEVE: Final = 2
-DRIFT: Final = "drift.position"
 
 
 class Reconcile:

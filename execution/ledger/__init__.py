@@ -125,6 +125,10 @@ class PostgresLedger:
         async with unit_of_work(self._engine) as connection:
             return await protection.guard_exit(connection, found, self._clock.now())
 
+    async def stuck_exits(self, held: Sequence[Lease], older_than_s: float) -> list[AccountId]:
+        async with read_only(self._engine) as connection:
+            return await protection.stuck_exits(connection, _ids(held), older_than_s)
+
     # --- wishes ---
     async def commands(self) -> list[Command]:
         async with read_only(self._engine) as connection:

@@ -17,12 +17,14 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from execution.ledger import protection
 from execution.ledger.endings import Ending, end_intents
 from execution.ledger.journal import Journal
 from execution.ledger.rows import intent_of, tick_of
 from shared.domain.claim import Candidate, End, Send, Wait, Working, stale
 from shared.domain.ids import AccountId, ConnectionId, IntentId, UserId
 from shared.domain.order import IntentState, OrderIntent, OrderType, Role
+from shared.domain.position import still_held
 from shared.ports.ledger import AccountRef, Cancel, Claimed, Claims, Judge, Lease
 
 _AT_ONCE: Final = 200  # intents judged in one transaction; the next round takes the rest
@@ -30,6 +32,11 @@ _AT_ONCE: Final = 200  # intents judged in one transaction; the next round takes
 _TURN: Final = text(f"""
     SELECT i.*, a.connection_id, a.broker_account_id, a.name AS account_name, l.epoch,
            before.state AS after_state, coalesce(p.net_qty, 0) AS owner_net,
+           coalesce((SELECT sum(abs(q.net_qty)) FROM positions q
+             WHERE q.account_id = p.account_id AND q.contract = p.contract
+               AND q.strategy_id <> 0 AND sign(q.net_qty) = sign(p.net_qty)), 0) AS same_side,
+           coalesce((SELECT q.net_qty FROM positions q WHERE q.account_id = p.account_id
+             AND q.contract = p.contract AND q.strategy_id = 0), 0) AS external,
            k.tick_size AS brokers_tick
     FROM intents i
     JOIN accounts a ON a.id = i.account_id
@@ -127,12 +134,13 @@ async def claim(
     }
     rows = list(await connection.execute(_TURN, parameters))
     endings = await _hopeless(connection, parameters["connections"], now)
+    orphans = await protection.orphans(connection, [lease.connection_id for lease in leases])
     if not rows and not endings:
-        return Claims((), (), ())
+        return Claims((), tuple(orphans), ())
     legs = await _legs(connection, [row.id for row in rows])
     working = await _working(connection, [row.id for row in rows if row.role == "exit"])
     sends: list[tuple[Any, Send]] = []
-    cancels: list[Cancel] = []
+    cancels: list[Cancel] = orphans
     for row in rows:
         verdict = judge(_candidate(row, legs.get(row.id, ()), working.get(row.id, ())))
         if isinstance(verdict, Send):
@@ -208,7 +216,7 @@ def _candidate(row: Any, legs: tuple[OrderIntent, ...], working: tuple[Working, 
         legs=legs,
         tick=tick_of(row.root, row.brokers_tick),
         after_state=None if row.after_state is None else IntentState(row.after_state),
-        owner_net=row.owner_net,
+        owner_net=still_held(row.owner_net, int(row.same_side), row.external),
         working=working,
     )
 

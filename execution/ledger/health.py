@@ -14,6 +14,7 @@ from shared.contracts.accounts import AccountQuarantined
 from shared.contracts.envelope import Envelope
 from shared.domain.ids import AccountId, ConnectionId
 from shared.ports.broker import Fact, PositionFact
+from shared.ports.ledger import DRIFT, NAKED, STUCK
 
 _NET: Final = text("""
     SELECT a.id, a.broker_account_id, p.contract, sum(p.net_qty) AS net
@@ -32,8 +33,12 @@ _QUARANTINE: Final = text("""
     WHERE account_id = :account AND quarantine_code IS DISTINCT FROM CAST(:code AS text)
     RETURNING account_id
 """)
-_DRIFT: Final = "The broker's position differs from the sum of the fills we know."
 _CLEAN: Final = "The broker's position equals ours again."
+_WHY: Final = {
+    DRIFT: "The broker's position differs from the sum of the fills we know.",
+    NAKED: "A position stood without its stop and is being closed.",
+    STUCK: "An exit does not get through to the broker.",
+}
 
 
 async def drifted(
@@ -63,7 +68,7 @@ async def quarantine(
     changed = await connection.execute(_QUARANTINE, {"account": account, "code": code, "now": now})
     if changed.first() is not None:
         body = AccountQuarantined(
-            account_id=account, code=code, message=_CLEAN if code is None else _DRIFT
+            account_id=account, code=code, message=_CLEAN if code is None else _WHY[code]
         )
         key = f"{account}:{now.isoformat()}"
         journal.tell_again(account, body, key, f"account:{account}")

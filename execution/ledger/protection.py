@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from execution.ledger.health import quarantine
 from execution.ledger.journal import Journal
 from execution.ledger.rows import insert_intents, row_of, tick_of
 from shared.contracts.envelope import Envelope
@@ -23,7 +24,7 @@ from shared.domain.ids import (
     intent_id,
 )
 from shared.domain.order import Action, OrderIntent, OrderType, Role, TimeInForce
-from shared.ports.ledger import Command, LegOffset, Naked
+from shared.ports.ledger import NAKED, ORPHANED_AFTER_S, Cancel, Command, LegOffset, Naked
 
 _LEGS: Final = text("""
     SELECT l.id, a.connection_id, l.broker_order_id, l.role, l.qty, l.offset_ticks, l.root,
@@ -47,23 +48,35 @@ _MOVE: Final = text("""
       stop_price = CASE WHEN role = 'stop_loss' THEN :wanted ELSE stop_price END
     WHERE id = :id
 """)
-# A filled entry was given a stop, its owner still holds, no stop of the owner works, and no exit
-# is under way.
-_NAKED: Final = text("""
+# What an owner still holds when trades of others are taken off, unsigned.
+_HELD: Final = """
+    JOIN LATERAL (  -- as `still_held` of the domain
+      SELECT least(abs(p.net_qty), greatest(0,
+        coalesce(sum(abs(q.net_qty)) FILTER (
+          WHERE q.strategy_id <> 0 AND sign(q.net_qty) = sign(p.net_qty)), 0)
+        - coalesce(sum(abs(q.net_qty)) FILTER (
+          WHERE q.strategy_id = 0 AND sign(q.net_qty) = -sign(p.net_qty)), 0))) AS qty
+      FROM positions q WHERE q.account_id = p.account_id AND q.contract = p.contract
+    ) held ON true
+"""
+# An entry was given a stop that is gone, its legs have not closed what it filled (a bust may have
+# taken either back), its owner still holds, no stop of the owner works, no exit is under way.
+_NAKED: Final = text(f"""
     SELECT DISTINCT ON (p.account_id, p.strategy_id, p.contract)
       p.account_id, p.strategy_id, p.contract, e.id AS entry_id
     FROM positions p
     JOIN accounts a ON a.id = p.account_id
     JOIN intents e ON e.account_id = p.account_id AND e.strategy_id = p.strategy_id
-      AND e.contract = p.contract AND e.role = 'entry' AND e.filled_qty > 0
+      AND e.contract = p.contract AND e.role = 'entry'
       AND e.created_at > now() - interval '7 days'
     JOIN intents s ON s.parent_id = e.id AND s.role = 'stop_loss'
-    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND p.net_qty <> 0
+    {_HELD}
+    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND held.qty > 0
       AND p.updated_at < clock_timestamp() - make_interval(secs => :older_than_s)
-      AND s.state IN ('REJECTED', 'CANCELLED', 'EXPIRED', 'ABANDONED')
+      AND s.state IN ('FILLED', 'REJECTED', 'CANCELLED', 'EXPIRED', 'ABANDONED')
       AND s.ended_at < clock_timestamp() - make_interval(secs => :older_than_s)
-      AND NOT EXISTS (  -- its target was reached: this entry is over
-        SELECT 1 FROM intents t WHERE t.parent_id = e.id AND t.state = 'FILLED')
+      AND e.filled_qty <> (
+        SELECT coalesce(sum(l.filled_qty), 0) FROM intents l WHERE l.parent_id = e.id)
       AND NOT EXISTS (
         SELECT 1 FROM intents o WHERE o.account_id = p.account_id
           AND o.strategy_id = p.strategy_id AND o.contract = p.contract AND o.ended_at IS NULL
@@ -72,7 +85,7 @@ _NAKED: Final = text("""
 """)
 # The last word of the strategy was "be flat", it was carried out, and still something is held: an
 # UNKNOWN entry turned up late, or a leg filled while it was being cancelled.
-_OVERTAKEN: Final = text("""
+_OVERTAKEN: Final = text(f"""
     SELECT p.account_id, p.strategy_id, p.contract, x.id AS entry_id
     FROM positions p
     JOIN accounts a ON a.id = p.account_id
@@ -86,8 +99,33 @@ _OVERTAKEN: Final = text("""
     ) x ON x.role = 'exit' AND x.ended_at IS NOT NULL
       AND x.ended_at < clock_timestamp() - make_interval(
         secs => CASE WHEN x.state IN ('FILLED', 'SKIPPED') THEN 0.5 ELSE :older_than_s END)
-    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND p.net_qty <> 0
+    {_HELD}
+    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND held.qty > 0
       AND p.strategy_id <> 0
+""")
+# Legs that work for nothing: their entry is over, and for a second its owner has held nothing.
+_ORPHANS: Final = text(f"""
+    SELECT a.connection_id, l.broker_order_id
+    FROM intents l
+    JOIN intents e ON e.id = l.parent_id AND e.ended_at IS NOT NULL
+    JOIN accounts a ON a.id = l.account_id
+    JOIN positions p ON p.account_id = l.account_id AND p.strategy_id = l.strategy_id
+      AND p.contract = l.contract
+    {_HELD}
+    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND held.qty = 0
+      AND l.ended_at IS NULL AND l.state IN ('ACCEPTED', 'WORKING')
+      AND l.broker_order_id IS NOT NULL
+      AND NOT EXISTS (
+        SELECT 1 FROM positions q WHERE q.account_id = p.account_id AND q.contract = p.contract
+          AND q.updated_at > clock_timestamp() - make_interval(secs => {ORPHANED_AFTER_S}))
+    ORDER BY l.account_id, l.account_seq
+""")
+_STUCK: Final = text("""
+    SELECT DISTINCT i.account_id FROM intents i JOIN accounts a ON a.id = i.account_id
+    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND i.ended_at IS NULL
+      AND i.role = 'exit' AND i.state IN ('PENDING', 'SENDING', 'UNKNOWN')
+      AND i.created_at < clock_timestamp() - make_interval(secs => :older_than_s)
+    ORDER BY i.account_id
 """)
 _ATTEMPTS: Final = text("""
     SELECT coalesce(max(attempt), 0) FROM intents
@@ -158,6 +196,19 @@ async def naked(
     ]
 
 
+async def orphans(connection: AsyncConnection, connections: list[int]) -> list[Cancel]:
+    """Legs to cancel: nothing is left for them to close."""
+    rows = await connection.execute(_ORPHANS, {"connections": connections})
+    return [Cancel(ConnectionId(row.connection_id), row.broker_order_id) for row in rows]
+
+
+async def stuck_exits(
+    connection: AsyncConnection, connections: list[int], older_than_s: float
+) -> list[AccountId]:
+    parameters = {"connections": connections, "older_than_s": older_than_s}
+    return [AccountId(row.account_id) for row in await connection.execute(_STUCK, parameters)]
+
+
 async def guard_exit(connection: AsyncConnection, found: Naked, now: datetime) -> list[Envelope]:
     """Flatten what has no stop. A guard's exit is numbered by the entry it guards."""
     entry = (
@@ -168,7 +219,8 @@ async def guard_exit(connection: AsyncConnection, found: Naked, now: datetime) -
     journal = await Journal.open(connection, [found.account_id], now)
     # The entry's sequence number names the guard's cause: one guard for one entry.
     await _add_exit(journal, Cause.GUARD, entry.account_seq, entry, entry.root)
-    return await journal.close()
+    told = await journal.close()
+    return [*told, *await quarantine(connection, found.account_id, NAKED, now)]
 
 
 async def close_all(connection: AsyncConnection, command: Command, now: datetime) -> list[Envelope]:

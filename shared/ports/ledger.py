@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.contracts.envelope import Envelope
 from shared.domain.claim import Candidate, Verdict
@@ -65,9 +65,19 @@ class Claimed:
     tick: Decimal
 
 
+# Why an account takes exits only: its books differ, a stop is missing, an exit is not getting
+# through.
+DRIFT: Final = "drift.position"
+NAKED: Final = "position.naked"
+STUCK: Final = "exit.stuck"
+
+# A leg without anything to close is cancelled after this long: fills may come in parts.
+ORPHANED_AFTER_S: Final = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """An order that must be gone before an exit of its owner may be sized."""
+    """An order to end: an exit of its owner is to be sized, or there is nothing left to close."""
 
     connection_id: ConnectionId
     broker_order_id: int
@@ -182,7 +192,11 @@ class Ledger(Protocol):
         """Commit the price a leg is about to be moved to."""
 
     async def naked(self, held: Sequence[Lease], older_than_s: float) -> list[Naked]: ...
-    async def guard_exit(self, found: Naked) -> list[Envelope]: ...
+    async def guard_exit(self, found: Naked) -> list[Envelope]:
+        """Flatten it, and let only exits through until its books have been seen clean again."""
+
+    async def stuck_exits(self, held: Sequence[Lease], older_than_s: float) -> list[AccountId]:
+        """Accounts with an exit that is not known to be at the broker so long after it was due."""
 
     # --- wishes ---
     async def commands(self) -> list[Command]: ...

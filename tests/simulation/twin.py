@@ -126,6 +126,9 @@ class TwinLedger:
         with self._store.undo.transaction():
             return protection.guard_exit(self._store, found, self._now)
 
+    async def stuck_exits(self, held: Sequence[Lease], older_than_s: float) -> list[AccountId]:
+        return protection.stuck_exits(self._store, _ids(held), older_than_s, self._now)
+
     # --- wishes ---
     async def commands(self) -> list[Command]:
         return wishes.open_commands(self._store, self._now)

@@ -16,6 +16,7 @@ from shared.ports.ledger import AccountRef, Cancel, Claimed, Claims, Judge, Leas
 from tests.simulation.ledger.endings import Ending, end_intents
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.ledger.leases import is_live
+from tests.simulation.ledger.protection import held_of, orphans
 from tests.simulation.rows import IntentRow
 from tests.simulation.store import Store
 
@@ -34,7 +35,7 @@ def claim(store: Store, held: Sequence[Lease], judge: Judge, now: datetime) -> C
     turn = [row for row in opened if _is_turn(store, row, opened, epochs, now)][:_AT_ONCE]
     endings = _hopeless(store, {lease.connection_id for lease in held}, opened, now)
     claimed: list[Claimed] = []
-    cancels: list[Cancel] = []
+    cancels = orphans(store, {lease.connection_id for lease in held}, now)
     for row in turn:
         connection = store.connection_of(row.account_id)
         verdict = judge(_candidate(store, row, opened))
@@ -134,7 +135,7 @@ def _candidate(store: Store, row: IntentRow, opened: list[IntentRow]) -> Candida
         legs=tuple(leg.intent for leg in opened if leg.intent.parent == row.id),
         tick=product_of(row.root).tick_size,
         after_state=None if after is None else after.state,
-        owner_net=0 if held is None else held.net_qty,
+        owner_net=0 if held is None else held_of(store, held),
         working=_working(row, opened) if row.role is Role.EXIT else (),
     )
 

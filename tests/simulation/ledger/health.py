@@ -12,11 +12,16 @@ from shared.contracts.accounts import AccountQuarantined
 from shared.contracts.envelope import Envelope
 from shared.domain.ids import AccountId, ConnectionId
 from shared.ports.broker import Fact, PositionFact
+from shared.ports.ledger import DRIFT, NAKED, STUCK
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.store import Store
 
-_DRIFT: Final = "The broker's position differs from the sum of the fills we know."
 _CLEAN: Final = "The broker's position equals ours again."
+_WHY: Final = {
+    DRIFT: "The broker's position differs from the sum of the fills we know.",
+    NAKED: "A position stood without its stop and is being closed.",
+    STUCK: "An exit does not get through to the broker.",
+}
 
 
 def drifted(
@@ -52,7 +57,7 @@ def quarantine(store: Store, account: AccountId, code: str | None, now: datetime
         since = now if risk.quarantined_at is None else risk.quarantined_at
         since_or_none = None if code is None else since
         store.risk.put(account, replace(risk, quarantine_code=code, quarantined_at=since_or_none))
-        message = _CLEAN if code is None else _DRIFT
+        message = _CLEAN if code is None else _WHY[code]
         body = AccountQuarantined(account_id=account, code=code, message=message)
         key = f"{account}:{now.isoformat()}"
         journal.tell_again(account, body, key, f"account:{account}")

@@ -13,8 +13,10 @@ from shared.domain.bracket import leg_price, needs_move
 from shared.domain.ids import AccountId, Cause, ConnectionId, StrategyId, intent_id
 from shared.domain.instruments import product_of
 from shared.domain.order import Action, IntentState, OrderIntent, OrderType, Role, TimeInForce
-from shared.ports.ledger import Command, LegOffset, Naked
+from shared.domain.position import still_held
+from shared.ports.ledger import NAKED, ORPHANED_AFTER_S, Cancel, Command, LegOffset, Naked
 from tests.simulation.ledger.decisions import insert
+from tests.simulation.ledger.health import quarantine
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.rows import IntentRow, PositionRow
 from tests.simulation.store import Store
@@ -22,11 +24,13 @@ from tests.simulation.store import Store
 _LOOK_BACK: Final = timedelta(days=7)
 _DONE_S: Final = 0.5
 _GONE: Final = (
+    IntentState.FILLED,
     IntentState.REJECTED,
     IntentState.CANCELLED,
     IntentState.EXPIRED,
     IntentState.ABANDONED,
 )
+_NOT_THERE: Final = (IntentState.PENDING, IntentState.SENDING, IntentState.UNKNOWN)
 _AT_BROKER: Final = (IntentState.ACCEPTED, IntentState.WORKING)
 
 
@@ -100,7 +104,7 @@ def naked(
     held = [
         row
         for row in store.positions.rows()
-        if row.net_qty != 0 and store.connection_of(row.account_id) in connections
+        if held_of(store, row) and store.connection_of(row.account_id) in connections
     ]
     held.sort(key=lambda row: (row.account_id, row.strategy_id, row.contract))
     found = [_found(store, row, older_than_s, now) for row in held]
@@ -146,17 +150,14 @@ def _stopless(
         return None
     if any(row.ended_at is None and row.role in (Role.STOP_LOSS, Role.EXIT) for row in mine):
         return None
-    entries = (
-        row
-        for row in mine
-        if row.role is Role.ENTRY and row.filled_qty > 0 and row.created_at > now - _LOOK_BACK
-    )
-    return next((row for row in entries if _lost_stop(store.intents.legs(row.id), before)), None)
+    entries = (row for row in mine if row.role is Role.ENTRY and row.created_at > now - _LOOK_BACK)
+    legs_of = store.intents.legs
+    return next((row for row in entries if _lost_stop(row, legs_of(row.id), before)), None)
 
 
-def _lost_stop(legs: list[IntentRow], before: datetime) -> bool:
-    if any(leg.state is IntentState.FILLED for leg in legs):
-        return False  # its target was reached: this entry is over
+def _lost_stop(entry: IntentRow, legs: list[IntentRow], before: datetime) -> bool:
+    if entry.filled_qty == sum(leg.filled_qty for leg in legs):
+        return False  # its legs closed it: this entry is over
     return any(
         leg.role is Role.STOP_LOSS
         and leg.state in _GONE
@@ -166,12 +167,69 @@ def _lost_stop(legs: list[IntentRow], before: datetime) -> bool:
     )
 
 
+def held_of(store: Store, row: PositionRow) -> int:
+    """What the row's owner still holds when trades of others are taken off."""
+    same_side = external = 0
+    for other in store.positions.rows():
+        if (other.account_id, other.contract) != (row.account_id, row.contract):
+            continue
+        if other.strategy_id == 0:
+            external = other.net_qty
+        elif other.net_qty * row.net_qty > 0:
+            same_side += abs(other.net_qty)
+    return still_held(row.net_qty, same_side, external)
+
+
+def orphans(store: Store, connections: Collection[ConnectionId], now: datetime) -> list[Cancel]:
+    """Legs to cancel: their entry is over, and nothing has been left to close for a while."""
+    before = now - timedelta(seconds=ORPHANED_AFTER_S)
+    out = []
+    for leg in store.intents.open():
+        entry = None if leg.intent.parent is None else store.intents.get(leg.intent.parent)
+        account, strategy, contract = leg.owner
+        held = store.positions.get((account, contract, strategy))
+        if (
+            entry is None
+            or entry.ended_at is None
+            or held is None
+            or leg.state not in _AT_BROKER
+            or leg.broker_order_id is None
+            or store.connection_of(account) not in connections
+        ):
+            continue
+        moved = any(
+            row.updated_at > before
+            for row in store.positions.rows()
+            if (row.account_id, row.contract) == (account, contract)
+        )
+        if not moved and held_of(store, held) == 0:
+            out.append((leg, Cancel(store.connection_of(account), leg.broker_order_id)))
+    out.sort(key=lambda each: (each[0].account_id, each[0].account_seq))
+    return [cancel for _, cancel in out]
+
+
+def stuck_exits(
+    store: Store, connections: Collection[ConnectionId], older_than_s: float, now: datetime
+) -> list[AccountId]:
+    before = now - timedelta(seconds=older_than_s)
+    return sorted(
+        {
+            row.account_id
+            for row in store.intents.open()
+            if row.role is Role.EXIT
+            and row.state in _NOT_THERE
+            and row.created_at < before
+            and store.connection_of(row.account_id) in connections
+        }
+    )
+
+
 def guard_exit(store: Store, found: Naked, now: datetime) -> list[Envelope]:
     entry = store.intents.one(found.entry_id)
     journal = Journal.open(store, [found.account_id], now)
     owner = (entry.account_id, entry.intent.strategy_id, entry.intent.contract)
     _add_exit(journal, Cause.GUARD, entry.account_seq, owner, entry.root)
-    return journal.close()
+    return [*journal.close(), *quarantine(store, found.account_id, NAKED, now)]
 
 
 def close_all(store: Store, command: Command, now: datetime) -> list[Envelope]:

@@ -6,12 +6,21 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.ids import IntentId
 from shared.domain.order import Action, Fill, IntentState, Role
-from shared.domain.position import FLAT, OpenIntent, Position, expected_net, fold, fold_all
+from shared.domain.position import (
+    FLAT,
+    OpenIntent,
+    Position,
+    expected_net,
+    fold,
+    fold_all,
+    still_held,
+)
 
 NOW = datetime(2026, 11, 2, 15, tzinfo=UTC)
 
@@ -80,3 +89,22 @@ def test_protective_legs_do_not_count() -> None:
         intent(Role.TAKE_PROFIT, Action.SELL, 1, 2),
     ]
     assert expected_net(1, legs) == 1
+
+
+@pytest.mark.parametrize(
+    ("net", "same_side", "external", "left"),
+    [
+        (2, 2, 0, 2),
+        (2, 2, 3, 2),  # others hold the same side: that closes nothing
+        (2, 2, -1, 1),
+        (2, 2, -2, 0),  # a person closed it
+        (2, 2, -5, 0),
+        (-2, 2, 1, -1),
+        (2, 3, -2, 1),  # two of our owners hold three, and one contract is left
+        (0, 0, -4, 0),
+    ],
+)
+def test_trades_of_others_leave_less_to_close(
+    net: int, same_side: int, external: int, left: int
+) -> None:
+    assert still_held(net, same_side, external) == left

@@ -20,7 +20,9 @@ def placer(ledger: FakeLedger, broker: FakeBroker | None, clock: FakeClock) -> P
     return Placer(cast("Ledger", ledger), cast("Logins", FakeLogins(broker)), clock)
 
 
-@pytest.mark.parametrize("outcome", [Accepted(7), Refused("x", "y"), Unknown("z"), NotSent("n")])
+@pytest.mark.parametrize(
+    "outcome", [Accepted(7), Refused("x", "y"), Unknown("z"), NotSent("n", 1.0)]
+)
 async def test_the_outcome_is_written_as_it_was_told(outcome: Outcome) -> None:
     ledger, broker, clock, claim = FakeLedger(), FakeBroker(outcome), FakeClock(), claimed()
     await placer(ledger, broker, clock).place(claim, clock.monotonic())
