@@ -22,8 +22,7 @@ venue-clients: ## Run clients written by others against the paper venue (needs t
 
 venue-faults: ## Every ordered pair of faults over a bracket's life, in virtual time
 	TM_FULL=1 $(VENV)/bin/python -m pytest -q -n auto --show-capture=no \
-		tests/simulation/test_faults_singly.py tests/simulation/test_faults_in_pairs.py \
-		tests/simulation/test_faults_executor.py
+		tests/simulation/test_faults.py tests/simulation/test_faults_oracle.py
 
 fuzz-alerts: ## Five minutes of bodies that nobody wrote for the reader of alerts
 	$(VENV)/bin/python -m tests.corpus.fuzz_alerts 300

@@ -92,6 +92,7 @@ class _Armed:
     options: Mapping[str, object]
     chance: Random | None = None
     rate: float = 1.0
+    untouched: bool = True
 
 
 @dataclass(slots=True)
@@ -118,11 +119,17 @@ class Faults:
         armed = self._armed.get(fault)
         if armed is None or (armed.chance is not None and armed.chance.random() >= armed.rate):
             return None
+        armed.untouched = False
         if armed.left != UNTIL_CLEARED:
             armed.left -= 1
             if armed.left == 0:
                 del self._armed[fault]
         return armed.options
+
+    def is_untouched(self, fault: Fault) -> bool:
+        """Armed, and it has not acted even once."""
+        armed = self._armed.get(fault)
+        return armed is not None and armed.untouched
 
     def clear(self) -> None:
         self._armed.clear()

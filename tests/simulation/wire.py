@@ -123,6 +123,11 @@ class Line:
         scope = {"type": "websocket", "path": path, "headers": [], "query_string": b""}
         self._served = asyncio.create_task(self._serve(app, scope))
 
+    @property
+    def is_silent(self) -> bool:
+        """Half open: it looks alive to the client, and nothing passes."""
+        return self._is_silent and self.state is State.OPEN
+
     # ---- the client's side
 
     async def opened(self) -> None:

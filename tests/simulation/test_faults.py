@@ -1,0 +1,44 @@
+"""Every fault over a bracket's life with the real execution: alone always, in pairs a sample.
+
+All of the pairs, at every two moments that do not go back in time, are `make venue-faults`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import pytest
+
+from tests.simulation.life import Exit
+from tests.simulation.lives import Life, alone, in_pairs, lived, number_of
+from tests.simulation.strikes import STRIKES, Named
+
+# All pairs take minutes, so the gate lives one life in so many: `make venue-faults` sets it.
+ALL: Final = os.environ.get("TM_FULL") == "1"
+ONE_ALONE_IN: Final = 1 if ALL else 6
+ONE_PAIR_IN: Final = 1 if ALL else 250
+
+
+@pytest.mark.parametrize("exit_", Exit)
+def test_without_a_fault_the_bracket_ends_flat(exit_: Exit) -> None:
+    executor = lived(Life((), exit_))
+    assert executor.watch.net() == 0
+    assert len(executor.store.fills.rows()) == 2
+    assert not executor.alarms_at_s
+
+
+@pytest.mark.timeout(900 if ALL else 60)
+@pytest.mark.parametrize("named", STRIKES, ids=str)
+def test_one_fault_acts_and_does_no_harm(named: Named) -> None:
+    for number, life in enumerate(alone(named)):
+        if (number + number_of(named)) % ONE_ALONE_IN == 0:
+            executor = lived(life)
+            assert not executor.unspent, f"{life}: armed, and it never acted"
+
+
+@pytest.mark.timeout(1800 if ALL else 60)
+@pytest.mark.parametrize("first", STRIKES, ids=str)
+def test_two_faults_do_no_harm(first: Named) -> None:
+    for life in in_pairs(first, ONE_PAIR_IN):
+        lived(life)

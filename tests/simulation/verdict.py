@@ -1,0 +1,151 @@
+"""What must be true when a life has come to rest, whatever struck it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from paper import rows
+from shared.domain.order import IntentState, Role
+from tests.simulation.executor import Executor
+from tests.simulation.watch import Spell
+
+NAKED_S_MAX: Final = 3.0
+ALARM_S_MAX: Final = 3.0
+KNOWN_AFTER: Final = timedelta(seconds=0.5)
+ALARM_HOLDS_S: Final = 30.0
+
+
+async def check(executor: Executor) -> None:
+    """Asserts all of it."""
+    mine: dict[str, Any] = (await executor.world.ledger())[executor.account.name]
+    _sent_once(executor, mine)
+    _books_agree(executor, mine)
+    _nothing_in_doubt(executor)
+    _protected_or_flat(executor)
+    _closes_only(executor, mine)
+    for spell in executor.watch.spells:
+        _short(executor, spell)
+
+
+def _sent_once(executor: Executor, mine: dict[str, Any]) -> None:
+    news = [c for c in mine["commands"] if c["commandType"] == "New" and "clOrdId" in c]
+    names = [c["clOrdId"] for c in news]
+    assert len(names) == len(set(names)), "an order was sent twice"
+    entries = {str(r.id) for r in executor.store.intents.rows() if r.role is Role.ENTRY}
+    assert sum(name in entries for name in names) <= 1, "a second entry"
+    ours = {str(row.id) for row in executor.store.intents.rows()}
+    strangers = [c["clOrdId"] for c in news if executor.watch.is_ours(c["orderId"])]
+    assert ours.issuperset(strangers), "an order that no intent stands for"
+
+
+def _closes_only(executor: Executor, mine: dict[str, Any]) -> None:
+    """No exit of ours sells what others had sold, as far as it could know that they had."""
+    exits = {r.broker_order_id for r in executor.store.intents.rows() if r.role is Role.EXIT}
+    fills = sorted(mine["fills"], key=lambda fill: int(fill["id"]))
+    net, others_at = 0, None
+    for fill in fills:
+        at = datetime.fromisoformat(fill["timestamp"])
+        known = others_at is None or at - others_at > KNOWN_AFTER
+        before, net = net, net + (fill["qty"] if fill["action"] == "Buy" else -fill["qty"])
+        busted = not all(each["active"] for each in fills)
+        if fill["orderId"] in exits and known and not busted:
+            assert abs(net) < abs(before), f"an exit took the account from {before} to {net}"
+        if not executor.watch.is_ours(fill["orderId"]):
+            others_at = at
+
+
+def _books_agree(executor: Executor, mine: dict[str, Any]) -> None:
+    ours, theirs = _recorded(executor), _told(mine)
+    for what, recorded in ours.items():
+        assert recorded == theirs[what], f"{what}: {recorded} is not {theirs[what]}"
+
+
+def _recorded(executor: Executor) -> dict[str, object]:
+    store = executor.store
+    return {
+        "fills": {
+            f.broker_fill_id: (f.broker_order_id, f.qty, f.price, f.fee_usd, f.active)
+            for f in store.fills.rows()
+        },
+        "orders": {o.broker_order_id: o.status for o in store.orders.rows()},
+        "net": _summed((row.contract, row.net_qty) for row in store.positions.rows()),
+        "cash": {row.cash_usd for row in store.balances.rows()},
+    }
+
+
+def _told(mine: dict[str, Any]) -> dict[str, object]:
+    fees = {row["id"]: _fee(row) for row in mine["fees"]}
+    return {
+        "fills": {
+            f["id"]: (f["orderId"], f["qty"], Decimal(f["price"]), fees[f["id"]], f["active"])
+            for f in mine["fills"]
+        },
+        "orders": {o["id"]: o["ordStatus"] for o in mine["orders"]},
+        "net": _summed((row["contract"], row["netPos"]) for row in mine["positions"]),
+        "cash": {Decimal(mine["balance"])},
+    }
+
+
+def _summed(nets: Iterable[tuple[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for contract, net in nets:
+        total[contract] += net
+    return {contract: net for contract, net in total.items() if net}
+
+
+def _fee(row: dict[str, Any]) -> Decimal:
+    parts = [value for key, value in row.items() if key.lower().endswith("fee")]
+    return sum(map(Decimal, [*parts, row["commission"]]), Decimal(0))
+
+
+def _nothing_in_doubt(executor: Executor) -> None:
+    open_ends = [
+        (row.role.value, row.state.value)
+        for row in executor.store.intents.open()
+        if row.state in (IntentState.PENDING, IntentState.SENDING, IntentState.UNKNOWN)
+    ]
+    tickets = executor.world.venue.guard.tickets.values()
+    if any(captcha for _, captcha in tickets):  # an hour's rest, or a person, has to come first
+        open_ends = [end for end in open_ends if end != (Role.EXIT.value, "PENDING")]
+    assert not open_ends, f"left open: {open_ends}"
+
+
+def _protected_or_flat(executor: Executor) -> None:
+    """Each contract that is left has one stop, and no order works for what is gone."""
+    watch, scribe = executor.watch, executor.world.venue.trading.scribe
+    exposed, covered = watch.exposed(), watch.covered()
+    waits = any(row.role is Role.EXIT for row in executor.store.intents.open())
+    assert waits or covered >= exposed, f"{exposed - covered} of {exposed} left without a stop"
+    working = watch.working(ours=True)
+    for kind in ("Stop", "Limit", "Market"):
+        some = [o for o in working if scribe.version_of(o.id).order_type == kind]
+        qty = sum(scribe.version_of(o.id).order_qty - scribe.filled_qty(o.id) for o in some)
+        assert qty <= exposed, f"{kind} orders for {qty} work, and {exposed} are held"
+    pairs = {frozenset({o.id, o.oco_id or 0}) for o in working}
+    assert len(pairs) <= 1, f"two exits work for one quantity: {working}"
+
+
+def _short(executor: Executor, spell: Spell) -> None:
+    assert spell.open_s <= NAKED_S_MAX, f"naked for {spell.open_s:.1f} s, and a stop was possible"
+    assert spell.first in (None, "Market", "Stop"), f"{spell.first} sent before a stop"
+    ended_s = executor.world.clock.monotonic() if spell.ended_s is None else spell.ended_s
+    if ended_s - spell.began_s > ALARM_S_MAX:
+        # It may have left before: for an exit that was already known not to get through.
+        before_s = spell.began_s - ALARM_HOLDS_S
+        told = [at_s - spell.began_s for at_s in executor.alarms_at_s if at_s >= before_s]
+        assert told, "naked, and no alarm left"
+        assert min(told) <= ALARM_S_MAX, f"the alarm left after {min(told):.1f} s"
+
+
+def roles_of(executor: Executor) -> list[tuple[Role, IntentState, int]]:
+    """For the message of a failed life."""
+    return [(row.role, row.state, row.filled_qty) for row in executor.store.intents.rows()]
+
+
+def statuses_of(executor: Executor) -> list[tuple[str, str]]:
+    orders = executor.world.venue.store.of_account(rows.Order, executor.account.account)
+    return [(order.action, order.ord_status) for order in orders]
