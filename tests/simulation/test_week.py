@@ -1,6 +1,6 @@
 """A week of trading with everything that goes wrong in it, under a virtual clock.
 
-The whole week takes some minutes (`make venue-week`); always lived through are its three stretches
+The whole week takes half an hour (`make venue-week`); always lived through are its three stretches
 with all the troubles in them, the process being stopped in between.
 """
 
@@ -160,7 +160,7 @@ def _undecided(house: House) -> tuple[tuple[SignalId, AccountId], DecisionRow]:
     return (row.signal_id, row.account_id), lost
 
 
-@pytest.mark.skipif(not ALL, reason="some minutes long: make venue-week")
+@pytest.mark.skipif(not ALL, reason="half an hour long: make venue-week")
 @pytest.mark.timeout(3_600)
 def test_the_whole_week() -> None:
     run_virtual(story.tell(WHOLE, SEED, check))
