@@ -92,23 +92,27 @@ def braked(entry: Entry) -> Denied | None:
 
 
 def _brakes(entry: Entry, brakes: Brakes, history: History) -> Denied | None:
-    now, limit = entry.scene.now, brakes.max_entries_per_minute
-    latest = sum(past.at > now - _MINUTE for past in history.recent)
-    if limit is not None and latest >= limit:
-        return PER_MINUTE.deny(entries=latest, limit=limit)
-    review = brakes.entries_before_review
+    limit, review = brakes.max_entries_per_minute, brakes.entries_before_review
+    if limit is not None:
+        since = entry.scene.now - _MINUTE
+        latest = sum(past.at > since for past in history.recent)
+        if latest >= limit:
+            return PER_MINUTE.deny(entries=latest, limit=limit)
     if review is not None and history.since_review >= review:
         return REVIEW.deny(entries=history.since_review, limit=review)
     return _duplicate(entry, timedelta(seconds=brakes.duplicate_s), history)
 
 
 def _duplicate(entry: Entry, within: timedelta, history: History) -> Denied | None:
+    since = entry.scene.now - within
     alike = [
         past.at
         for past in history.recent
-        if (past.contract, past.action, past.qty_contracts)
-        == (entry.contract, entry.action, entry.qty_contracts)
+        if past.at > since
+        and past.qty_contracts == entry.qty_contracts
+        and past.action is entry.action
+        and past.contract == entry.contract
     ]
-    if not within or not alike or entry.scene.now >= max(alike) + within:
+    if not within or not alike:
         return None
     return DUPLICATE.deny(last=max(alike), until=max(alike) + within)
