@@ -48,10 +48,15 @@ def week_of(on: date) -> date:
 
 def observe(reached: frozenset[Reached], limits: Limits, mark: Mark) -> frozenset[Reached]:
     """What is reached once this mark has been seen; forgets ended days and weeks."""
-    kept = {each for each in reached if each.period == _period(each.kind, mark.on)}
+    kept = current(reached, mark.on)
     kinds = {(each.kind, each.period) for each in kept}
     new = {each for each in _reached_now(limits, mark) if (each.kind, each.period) not in kinds}
-    return frozenset(kept | new)
+    return kept | new
+
+
+def current(reached: frozenset[Reached], on: date) -> frozenset[Reached]:
+    """Without those whose day or week is over."""
+    return frozenset(each for each in reached if each.period == _period(each.kind, on))
 
 
 def room_usd(limits: Limits, mark: Mark) -> Usd | None:
