@@ -12,6 +12,7 @@ from execution.bell import Bell
 from execution.login import Login
 from execution.logins import Logins
 from execution.rounds import Rounds
+from execution.unshown import give_up_unshown
 from shared.domain.errors import BrokerUnavailable
 from shared.domain.ids import AccountId
 from shared.ports.clock import Clock
@@ -46,6 +47,7 @@ class Resolver:
         for each in await self._ledger.unresolved(leases):
             if self._age_s(each) >= ASK_AFTER_S:
                 open_ends.setdefault(each.connection_id, []).append(each)
+        await give_up_unshown(self._ledger, self._logins, leases)
         for connection, some in open_ends.items():
             login = self._logins.get(some[0].connection_id)
             if login is not None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from execution.ledger import (
+    adoption,
     claims,
     decisions,
     facts,
@@ -116,6 +117,16 @@ class PostgresLedger:
     async def move_leg(self, leg: LegOffset) -> None:
         async with unit_of_work(self._engine) as connection:
             await protection.move_leg(connection, leg)
+
+    async def unshown(
+        self, held: Sequence[Lease], older_than_s: float
+    ) -> list[tuple[ConnectionId, IntentId]]:
+        async with read_only(self._engine) as connection:
+            return await adoption.unshown(connection, _ids(held), older_than_s)
+
+    async def give_up_legs(self, entry: IntentId) -> None:
+        async with unit_of_work(self._engine) as connection:
+            await adoption.give_up(connection, entry)
 
     async def naked(self, held: Sequence[Lease], older_than_s: float) -> list[Naked]:
         async with read_only(self._engine) as connection:

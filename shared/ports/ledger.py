@@ -191,6 +191,14 @@ class Ledger(Protocol):
     async def move_leg(self, leg: LegOffset) -> None:
         """Commit the price a leg is about to be moved to."""
 
+    async def unshown(
+        self, held: Sequence[Lease], older_than_s: float
+    ) -> list[tuple[ConnectionId, IntentId]]:
+        """Entries filled so long ago whose exits, the broker's to place, nobody has seen."""
+
+    async def give_up_legs(self, entry: IntentId) -> None:
+        """Exits of a strategy that is over, never shown: gone since their entry ended."""
+
     async def naked(self, held: Sequence[Lease], older_than_s: float) -> list[Naked]: ...
     async def guard_exit(self, found: Naked) -> list[Envelope]:
         """Flatten it, and let only exits through until its books have been seen clean again."""

@@ -26,6 +26,7 @@ from shared.ports.ledger import (
     Unresolved,
 )
 from tests.simulation.ledger import (
+    adoption,
     claims,
     decisions,
     facts,
@@ -118,6 +119,15 @@ class TwinLedger:
     async def move_leg(self, leg: LegOffset) -> None:
         with self._store.undo.transaction():
             protection.move_leg(self._store, leg)
+
+    async def unshown(
+        self, held: Sequence[Lease], older_than_s: float
+    ) -> list[tuple[ConnectionId, IntentId]]:
+        return adoption.unshown(self._store, _ids(held), older_than_s, self._now)
+
+    async def give_up_legs(self, entry: IntentId) -> None:
+        with self._store.undo.transaction():
+            adoption.give_up(self._store, entry)
 
     async def naked(self, held: Sequence[Lease], older_than_s: float) -> list[Naked]:
         return protection.naked(self._store, _ids(held), older_than_s, self._now)

@@ -184,3 +184,48 @@ async def test_an_exit_of_a_strategy_that_is_not_ours_is_nobodys(world: World) -
     (order,) = await world.rows("orders", broker_order_id=foreign.order_id)
     assert order["intent_id"] is None
     assert foreign.order_type is OrderType.STOP
+
+
+async def test_exits_that_are_never_shown_are_given_up_and_the_position_is_naked(
+    world: World,
+) -> None:
+    await world.signal(BUY)
+    claimed = await start(world)
+    assert await world.ledger.unshown([world.lease], 2) == []
+    await entry_fills(world, claimed.intent)
+    assert await world.ledger.unshown([world.lease], 2) == []
+    await world.advance(3.5)
+    (late,) = await world.ledger.unshown([world.lease], 2)
+    assert late == (world.connection, claimed.intent.id)
+    assert await world.ledger.naked([world.lease], 3) == []
+    await world.ledger.give_up_legs(claimed.intent.id)
+    assert await world.ledger.unshown([world.lease], 2) == []
+    assert set((await legs(world, claimed)).values()) == {("CANCELLED", None)}
+    (found,) = await world.ledger.naked([world.lease], 3)
+    assert found.entry_id == claimed.intent.id
+
+
+async def test_an_exit_that_is_shown_after_it_was_given_up_is_a_leg_again(world: World) -> None:
+    await world.signal(BUY)
+    claimed = await start(world)
+    await entry_fills(world, claimed.intent)
+    await world.advance(3.5)
+    await world.ledger.give_up_legs(claimed.intent.id)
+    stop = exit_of(world, claimed, Role.STOP_LOSS, next(world.ids))
+    await world.tell(stop)
+    found = await legs(world, claimed)
+    assert found[f"entry.sl.{stop.order_id}"] == ("WORKING", stop.order_id)
+    await world.signal(CLOSE)
+    assert [each.broker_order_id for each in (await world.claim()).cancels] == [stop.order_id]
+
+
+async def test_exits_that_are_shown_are_never_given_up(world: World) -> None:
+    await world.signal(BUY)
+    claimed = await start(world)
+    await entry_fills(world, claimed.intent)
+    roles = (Role.TAKE_PROFIT, Role.STOP_LOSS)
+    await world.tell(*(exit_of(world, claimed, role, next(world.ids)) for role in roles))
+    await world.advance(60)
+    assert await world.ledger.unshown([world.lease], 2) == []
+    await world.ledger.give_up_legs(claimed.intent.id)
+    assert {state for state, _ in (await legs(world, claimed)).values()} == {"WORKING"}
