@@ -31,6 +31,8 @@ class Cause(StrEnum):
     SIGNAL = "signal"
     COMMAND = "command"
     GUARD = "guard"
+    ROLL = "roll"  # numbered by the trade date of the roll
+    WINDOW = "window"  # numbered by the second at which positions had to be flat
 
 
 def intent_id(cause: Cause, cause_id: int, account: AccountId, leg: str, attempt: int) -> IntentId:

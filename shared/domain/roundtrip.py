@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from shared.domain.ids import Cause
 from shared.domain.money import average_price, gross_usd, split_usd
@@ -31,6 +32,8 @@ class ExitReason(StrEnum):
     SIGNAL = "Signal"
     MANUAL = "Manual"
     RISK = "Risk"
+    ROLL = "Roll"
+    WINDOW = "Window"
 
 
 class TripStatus(StrEnum):
@@ -169,17 +172,24 @@ def round_trips(fills: Iterable[BookedFill], point_value_usd: Decimal) -> list[R
 
 def reason_of(fill: BookedFill) -> ExitReason:
     """Why this fill closed contracts. One that no intent of ours asked for was done by hand."""
-    match fill.role, fill.cause:
-        case Role.TAKE_PROFIT, _:
+    match fill.role:
+        case Role.TAKE_PROFIT:
             return ExitReason.TAKE_PROFIT
-        case Role.STOP_LOSS, _:
+        case Role.STOP_LOSS:
             return ExitReason.STOP_LOSS
-        case (None, _) | (_, None | Cause.COMMAND):
+        case None:
             return ExitReason.MANUAL
-        case _, Cause.GUARD:
-            return ExitReason.RISK
         case _:
-            return ExitReason.SIGNAL
+            return ExitReason.MANUAL if fill.cause is None else _BECAUSE[fill.cause]
+
+
+_BECAUSE: Final = {
+    Cause.SIGNAL: ExitReason.SIGNAL,
+    Cause.COMMAND: ExitReason.MANUAL,
+    Cause.GUARD: ExitReason.RISK,
+    Cause.ROLL: ExitReason.ROLL,
+    Cause.WINDOW: ExitReason.WINDOW,
+}
 
 
 def _slices(fill: BookedFill, net_qty: int) -> Iterator[Slice]:

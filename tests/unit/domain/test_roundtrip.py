@@ -158,6 +158,8 @@ def test_no_fills_no_trips() -> None:
         (Role.ENTRY, Cause.SIGNAL, ExitReason.SIGNAL),
         (Role.EXIT, Cause.COMMAND, ExitReason.MANUAL),
         (Role.EXIT, Cause.GUARD, ExitReason.RISK),
+        (Role.EXIT, Cause.ROLL, ExitReason.ROLL),
+        (Role.EXIT, Cause.WINDOW, ExitReason.WINDOW),
         (None, None, ExitReason.MANUAL),
         (Role.EXIT, None, ExitReason.MANUAL),
     ],
