@@ -12,6 +12,7 @@ from shared.domain.order import Action, OrderType
 from shared.domain.plan import Book
 from shared.domain.position import Position
 from shared.domain.risk.standing import UNTOUCHED, Standing
+from shared.domain.rules.prop import NewsWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +100,4 @@ class Scene:
     quote: Decimal | None = None  # of the contract to be traded, younger than 2 s
     working: tuple[WorkingOrder, ...] = ()
     keeps_hours: bool = False
+    news: tuple[NewsWindow, ...] = ()  # of the installation's file, for prop accounts

@@ -12,6 +12,7 @@ from typing import Final
 from shared.domain.decision.entry import Entry
 from shared.domain.gates import (
     controls,
+    firm,
     follow,
     hours,
     limits,
@@ -31,6 +32,9 @@ GATES: Final[tuple[Gate, ...]] = (
     session.contract_ends,
     session.market_closed,
     hours.outside_hours,
+    firm.outside_firm_hours,
+    firm.around_news,
+    firm.past_flat_by,
     ownership.owned_by_another,
     follow.not_followed,
     pace.not_the_nth,
@@ -52,6 +56,7 @@ TABLE: Final[tuple[Refusal, ...]] = (
     *controls.REFUSALS,
     *session.REFUSALS,
     *hours.REFUSALS,
+    *firm.REFUSALS,
     *ownership.REFUSALS,
     *follow.REFUSALS,
     *pace.REFUSALS,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.domain.rules.base import NEW_YORK, Contracts, Rule, Usd, Zone
 from shared.domain.rules.entries import Hours
@@ -28,6 +28,15 @@ class NewsWindow(Rule):
     start: time
     stop: time
     zone: Zone = NEW_YORK
+    what: Annotated[str, Field(max_length=200)] = ""
+
+    @model_validator(mode="after")
+    def _one_day(self) -> NewsWindow:
+        if self.start.tzinfo is not None or self.stop.tzinfo is not None:
+            raise ValueError("times of day carry no offset; the zone stands beside them")
+        if self.stop <= self.start:
+            raise ValueError("a window ends after it begins, on the same day")
+        return self
 
 
 class PropRules(Rule):
