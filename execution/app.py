@@ -13,6 +13,7 @@ from execution.ledger import PostgresLedger
 from execution.ledger.consents import ConsentBook
 from execution.login import Login
 from execution.logins import Logins
+from execution.news import load_news, with_news
 from execution.placer import Placer
 from execution.planner import Planner
 from execution.prices import Prices
@@ -59,7 +60,14 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     lanes = Lanes(ledger, logins, placer, prices, bell, clock)
     protector = Protector(ledger, logins, bell, clock)
     reconcile = Reconcile(ledger, logins, bell, clock, read_every_s=settings.reconcile_every_s)
-    planner = Planner(ledger, bell, clock, max_age_s=settings.signal_max_age_s, planned=lanes.wake)
+    planner = Planner(
+        ledger,
+        bell,
+        clock,
+        max_age_s=settings.signal_max_age_s,
+        planned=lanes.wake,
+        decide_by=with_news(load_news(settings.news_file)),
+    )
     vault = Opener(settings.vault_private_key.get_secret_value())
     egress = make_egress(settings, engine, clock)
     consents = Consents(

@@ -15,7 +15,7 @@ from shared.db.failures import is_outage
 from shared.domain.decision.decide import decide
 from shared.domain.ids import StrategyId
 from shared.ports.clock import Clock
-from shared.ports.ledger import Ledger
+from shared.ports.ledger import Decide, Ledger
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -35,12 +35,14 @@ class Planner:
         *,
         max_age_s: float,
         planned: Callable[[], None],
+        decide_by: Decide = decide,
     ) -> None:
         self._ledger = ledger
         self._bell = bell
         self._clock = clock
         self._max_age_s = max_age_s
         self._planned = planned
+        self._decide = decide_by
         self._waiting: dict[StrategyId, None] = {}
         self._busy: set[StrategyId] = set()
         self._woken = asyncio.Event()
@@ -68,7 +70,7 @@ class Planner:
 
     async def _plan(self, strategy: StrategyId) -> None:
         try:
-            events = await self._ledger.fan_out(strategy, decide, self._max_age_s)
+            events = await self._ledger.fan_out(strategy, self._decide, self._max_age_s)
         except Exception as error:
             if not is_outage(error):
                 raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from shared.runtime.settings import ServiceSettings
@@ -26,6 +28,10 @@ class ExecutionSettings(ServiceSettings):
         None, description="the application's secret"
     )
     reconcile_every_s: float = Field(30.0, gt=0, description="full read of every login's lists")
+    news_file: Path | None = Field(
+        None,
+        description="when prop accounts do not enter, a line each: date, start, stop, zone, what",
+    )
     egress_address: str = Field(
         "default", description="name of the public address we leave by; its quotas are shared"
     )

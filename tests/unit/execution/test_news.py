@@ -1,0 +1,40 @@
+"""The installation's news windows reach every decision, and a bad file stops the start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from execution.news import load_news, with_news
+from shared.domain.alert_signal import Side, Signal, SignalKind
+from shared.domain.decision.decide import decide
+from shared.domain.decision.scene import Scene
+from shared.domain.plan import Book
+from shared.domain.rules import AccountRules
+from shared.domain.rules.news_file import NewsFileRefused
+from shared.domain.rules.prop import PropRules
+from tests.unit.domain.gates.builders import LINK, NOW, STRATEGY
+
+BUY = Signal(kind=SignalKind.ORDER, dialect="test", side=Side.BUY, price=Decimal(20000))
+FIRM = PropRules(name="50K", start_balance_usd=Decimal(50000), drawdown_usd=Decimal(2000))
+
+
+def test_a_window_of_the_file_stops_entries_of_prop_accounts(tmp_path: Path) -> None:
+    file = tmp_path / "news"
+    file.write_text("2026-11-03, 09:55, 10:05, America/New_York, Jobs\n")
+    told = with_news(load_news(file))
+    scene = Scene(Book(), NOW, NOW.date())
+    account = replace(LINK, rules=AccountRules(prop=FIRM))
+    assert told(BUY, STRATEGY, account, scene).code == "prop.news"
+    assert told(BUY, STRATEGY, LINK, scene).code == "plan.entry"
+
+
+def test_a_bad_file_is_refused_and_none_means_none(tmp_path: Path) -> None:
+    file = tmp_path / "news"
+    file.write_text("# jobs\nsoon\n")
+    with pytest.raises(NewsFileRefused, match="line 2"):
+        load_news(file)
+    assert with_news(load_news(None)) is decide
