@@ -60,14 +60,8 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     lanes = Lanes(ledger, logins, placer, prices, bell, clock)
     protector = Protector(ledger, logins, bell, clock)
     reconcile = Reconcile(ledger, logins, bell, clock, read_every_s=settings.reconcile_every_s)
-    planner = Planner(
-        ledger,
-        bell,
-        clock,
-        max_age_s=settings.signal_max_age_s,
-        planned=lanes.wake,
-        decide_by=with_news(load_news(settings.news_file)),
-    )
+    age_s, decide = settings.signal_max_age_s, with_news(load_news(settings.news_file))
+    planner = Planner(ledger, bell, clock, max_age_s=age_s, planned=lanes.wake, decide_by=decide)
     vault = Opener(settings.vault_private_key.get_secret_value())
     egress = make_egress(settings, engine, clock)
     consents = Consents(
