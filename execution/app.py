@@ -53,8 +53,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     outbox = Outbox(engine)
     publisher, relay = Publisher(redis, outbox, clock), Relay(engine, redis, clock)
     bell = publisher.offer
-    ledger = PostgresLedger(engine, clock)
-    prices = Prices(clock)
+    ledger, prices = PostgresLedger(engine, clock), Prices(clock)
     logins = Logins(ledger, clock, holder=f"{NAME}-{uuid4()}")
     placer = Placer(ledger, logins, clock)
     lanes = Lanes(ledger, logins, placer, prices, bell, clock)
