@@ -12,6 +12,8 @@ from shared.domain.decision.scene import Scene
 from shared.domain.gates import TABLE
 from shared.domain.ids import AccountId, StrategyId, UserId
 from shared.domain.plan import Book
+from shared.domain.rules import StrategyRules
+from shared.domain.rules.bracket import plain_bracket
 from shared.domain.strategy import AccountLink, SizeFrom, Strategy
 
 _WHEN: Final = datetime(2026, 11, 3, 15, tzinfo=UTC)  # a Tuesday with every market open
@@ -24,8 +26,7 @@ _PLAIN: Final = Strategy(
     position_size=1,
     position_add=1,
     size_from=SizeFrom.SIGNAL,
-    take_profit_ticks=40,
-    stop_loss_ticks=20,
+    rules=StrategyRules(bracket=plain_bracket(40, 20)),
 )
 _ACCOUNT: Final = AccountLink(
     account_id=AccountId(1),

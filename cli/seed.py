@@ -18,6 +18,7 @@ import asyncpg
 
 from cli.up.credentials import Credentials
 from shared.domain.names import name_key
+from shared.domain.rules.bracket import plain_bracket
 
 STRATEGY: Final = "Sample"
 SYMBOL: Final = "MNQ1!"
@@ -141,16 +142,15 @@ async def _strategy(
     strategy = int(await db.fetchval("SELECT nextval('strategies_id_seq')"))
     key = webhook_key(credentials.secret_key.encode(), strategy, 1)
     await db.execute(
-        "INSERT INTO strategies (id, user_id, name, name_key, symbol, take_profit, stop_loss,"
+        "INSERT INTO strategies (id, user_id, name, name_key, symbol, rules,"
         " demo_account_id, webhook_key_hash) OVERRIDING SYSTEM VALUE"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         strategy,
         user,
         STRATEGY,
         name_key(STRATEGY),
         SYMBOL,
-        [TAKE_PROFIT_TICKS],
-        STOP_LOSS_TICKS,
+        json.dumps({"bracket": plain_bracket(TAKE_PROFIT_TICKS, STOP_LOSS_TICKS).stored()}),
         accounts[0],
         key_hash(key),
     )

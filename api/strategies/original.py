@@ -14,16 +14,12 @@ from api.wire import invalid
 IN_LISTS: Final[dict[str, Any]] = {
     "Days2Expo": 0,
     "Strike_Offset": 0,
-    "Trim": [],
-    "DirStrat": "",
     "Alternate_Name": "",
 }
 # In `get-strat`, where numbers are text.
 IN_FULL: Final[dict[str, Any]] = {
     "Days2Expo": "0",
     "Strike_Offset": "0",
-    "Trim": [],
-    "DirStrat": "",
     "Alternate_Name": "",
     "TradeTrim": "",
     "Discord_Server": "",
@@ -31,29 +27,25 @@ IN_FULL: Final[dict[str, Any]] = {
     "AlgoDriven": False,
     "Private": False,
     "PremiumFilter": "0",
-    "TimeFilter": {"start1": None, "stop1": None, "start2": None, "stop2": None},
     "IP_Address": "",
     "Manual": False,
     "Lock": False,
-    "Delay_Add": "0",
-    "Maxcons": "0",
     "UseLimits": False,
     "Linked_Strat": "",
-    "Inverse": False,
     "IgnoreAlgoSpecs": False,
     "Leverage": "1",
 }
-# Beside `sl`, which is the stop loss itself.
+# Beside the stop itself, its unit and that of trims. How the original averages down is not known
+# for certain; ours is `rules.bracket.average_down`.
 SLTP: Final[dict[str, Any]] = {
     "avgdn": "0",
     "avgdnAmnt": "0",
     "avgdnType": "",
     "SL_Type": "Fixed",
-    "SL_Units": "Ticks",
-    "Trim_Units": "Contracts",
 }
-# Without trims and averaging down these mean nothing, and nobody but the owner sees a strategy.
-_HARMLESS: Final = frozenset({"Private", "Trim_Units", "avgdnType"})
+_SLTP_OURS: Final = {"sl": "stop_loss", "SL_Units": "stop_units", "Trim_Units": "trim_units"}
+# Without averaging down it means nothing; and nobody but the owner sees a strategy.
+_HARMLESS: Final = frozenset({"Private", "avgdnType"})
 
 
 def without_neutral(body: dict[str, Any]) -> dict[str, Any]:
@@ -76,8 +68,10 @@ def _unpack_sltp(kept: dict[str, Any], data: Any) -> None:
         _require_neutral("SLTP_Data", data, None)
         return
     for name, value in data.items():
-        if name != "sl":
+        if name not in _SLTP_OURS:
             _require_neutral(f"SLTP_Data.{name}", value, SLTP.get(name))
+        elif name != "sl" and not _is_empty(value):
+            kept.setdefault(_SLTP_OURS[name], value)
     if "sl" not in data:
         return
     given = next((kept[name] for name in ("stop_loss", "Stoploss") if name in kept), None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.security.sessions import SignedIn
 from api.settings import ApiSettings
-from api.strategies import links, original
+from api.strategies import links, original, shorthand
 from api.strategies.schemas import (
     LogOut,
     NameOut,
@@ -21,18 +22,23 @@ from api.strategies.schemas import (
     StrategyItem,
     StrategyOut,
 )
-from api.strategies.service import unknown
+from api.strategies.service import names_of, unknown
+from api.strategies.shorthand import Shorthand
 from api.wire import as_text, invalid
 from shared.db.tables.accounts import accounts
 from shared.db.tables.records import trades
 from shared.db.tables.signals import signal_decisions
 from shared.db.tables.strategies import strategies, strategy_accounts
 from shared.domain.names import name_key
+from shared.domain.rules import StrategyRules
+from shared.domain.rules.bracket import TrimUnit
 from shared.domain.webhook_key import webhook_key
 
 _LOG_ENTRIES: Final = 50
 # A person's list; nobody has had a thousand.
 _STRATEGIES_MAX: Final = 1_000
+_DERIVED: Final = frozenset({"accounts", "rules", "take_profit", "stop_loss", "tpsl_units"})
+_COLUMNS: Final = tuple(name for name in StrategyOut.model_fields if name not in _DERIVED)
 
 
 async def list_items(
@@ -47,7 +53,8 @@ async def list_items(
         where.append(linked.where(strategy_accounts.c.strategy_id == strategies.c.id).exists())
     rows = await _rows(connection, *where)
     found = await links.links_of(connection, [row.id for row in rows])
-    return [StrategyItem(**_item(row, found[row.id], user)) for row in rows]
+    names = await names_of(connection)
+    return [StrategyItem(**_item(row, found[row.id], user, names)) for row in rows]
 
 
 async def list_names(connection: AsyncConnection) -> NamesOut:
@@ -62,7 +69,7 @@ async def detail(
     row = await _one(connection, strategies.c.id == strategy_id)
     found = await links.links_of(connection, [row.id])
     return StrategyDetail(
-        **_item(row, found[row.id], user),
+        **_item(row, found[row.id], user, await names_of(connection)),
         **_webhook(row, settings),
         log=await _log(connection, row),
     )
@@ -86,8 +93,9 @@ async def full(
     profit = select(func.coalesce(func.sum(trades.c.net_usd), Decimal(0)))
     profit = profit.where(trades.c.strategy_id == row.id)
     net_usd = (await connection.execute(profit)).scalar_one()
-    texts = _as_texts(row, net_usd)
-    return StrategyFull(**_common(row, found, user), **_webhook(row, settings), **texts)
+    names = await names_of(connection)
+    common = _common(row, found, user, names)
+    return StrategyFull(**common, **_webhook(row, settings), **_as_texts(row, net_usd, names))
 
 
 async def _rows(connection: AsyncConnection, *where: ColumnElement[bool]) -> Sequence[Row[Any]]:
@@ -132,13 +140,23 @@ def _webhook(row: Row[Any], settings: ApiSettings) -> dict[str, Any]:
     return {"webhook_key": key, "webhook_url": f"{settings.public_url}/webhook/{key}"}
 
 
-def _common(row: Row[Any], found: Sequence[Row[Any]], user: SignedIn) -> dict[str, Any]:
-    ours = {name: getattr(row, name) for name in StrategyOut.model_fields if name != "accounts"}
+def _common(
+    row: Row[Any], found: Sequence[Row[Any]], user: SignedIn, names: Mapping[int, str]
+) -> dict[str, Any]:
+    rules, short = _rules(row, names)
+    units = shorthand.UNITS[short.tpsl_units]
+    ours = {name: getattr(row, name) for name in _COLUMNS}
     return ours | {
         "accounts": [links.link_out(each) for each in found],
+        "rules": rules,
+        "take_profit": list(short.take_profit),
+        "stop_loss": short.stop_loss,
+        "tpsl_units": units,
         "Strat_Name": row.name,
         "Strat_Type": row.strat_type,
-        "TPSL_Units": row.tpsl_units,
+        "Trim": list(short.trim),
+        "TPSL_Units": units,
+        "DirStrat": short.directional_strategy,
         "SubTicker": row.symbol or "",
         "SubTimeFrame": row.timeframe or "",
         "Enabled": row.active,
@@ -147,28 +165,53 @@ def _common(row: Row[Any], found: Sequence[Row[Any]], user: SignedIn) -> dict[st
     }
 
 
-def _item(row: Row[Any], found: Sequence[Row[Any]], user: SignedIn) -> dict[str, Any]:
+def _rules(row: Row[Any], names: Mapping[int, str]) -> tuple[StrategyRules, Shorthand]:
+    rules = StrategyRules.model_validate(row.rules)
+    return rules, shorthand.shown(rules, names)
+
+
+def _item(
+    row: Row[Any], found: Sequence[Row[Any]], user: SignedIn, names: Mapping[int, str]
+) -> dict[str, Any]:
+    common = _common(row, found, user, names)
     return (
-        _common(row, found, user)
+        common
         | original.IN_LISTS
         | {
-            "Stoploss": Decimal(0) if row.stop_loss is None else row.stop_loss,
+            "Stoploss": common["stop_loss"] or Decimal(0),
             "Position_Size": row.position_size,
             "Position_Add": row.position_add,
-            "TakeProfit": row.take_profit,
+            "TakeProfit": common["take_profit"],
         }
     )
 
 
-def _as_texts(row: Row[Any], net_usd: Decimal) -> dict[str, Any]:
-    stop = "0" if row.stop_loss is None else as_text(row.stop_loss)
+def _as_texts(row: Row[Any], net_usd: Decimal, names: Mapping[int, str]) -> dict[str, Any]:
+    _, short = _rules(row, names)
+    stop = as_text(short.stop_loss or Decimal(0))
     return original.IN_FULL | {
         "Stoploss": stop,
         "Position_Size": str(row.position_size),
         "Position_Add": str(row.position_add),
-        "TakeProfit": [as_text(each) for each in row.take_profit],
+        "TakeProfit": [as_text(each) for each in short.take_profit],
         "Description": row.description,
-        "SLTP_Data": original.SLTP | {"sl": stop},
+        "SLTP_Data": original.SLTP | _sltp(short, stop),
         "Recorder": row.recording_enabled,
         "Profit": as_text(net_usd),
+        "TimeFilter": _time_filter(short.time_filter),
+        "Delay_Add": str(short.add_delay_s),
+        "Maxcons": str(short.max_position_contracts),
+        "Inverse": short.inverse,
     }
+
+
+def _sltp(short: Shorthand, stop: str) -> dict[str, str]:
+    return {
+        "sl": stop,
+        "SL_Units": shorthand.UNITS[short.stop_units],
+        "Trim_Units": shorthand.TRIM_UNITS[short.trim_units or TrimUnit.CONTRACTS],
+    }
+
+
+def _time_filter(told: shorthand.TimeFilter) -> dict[str, str | None]:
+    return {name: end and f"{end:%H:%M}" for name, end in asdict(told).items()}

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    model_validator,
+)
 
 from api.schemas import Answer, Body
 from api.strategies.original import without_neutral
 from api.wire import BIGINT_MAX, DecimalNumber, DecimalText, Line
+from shared.domain.rules import StrategyRules
+from shared.domain.rules.base import Seconds
+from shared.domain.rules.bracket import DistanceUnit, TrimUnit
 from shared.domain.strategy import SizeFrom
 
 # Their product still fits the columns of an order.
@@ -38,6 +49,30 @@ Multiplier = Annotated[
 Ticker = Annotated[Line, Field(max_length=64)]
 
 
+def _unit(value: Any) -> Any:
+    """Units are written in many ways; ours are small letters."""
+    return value.strip().casefold() if isinstance(value, str) else value
+
+
+def _empty_is(nothing: Any) -> BeforeValidator:
+    """The original says "none" in many ways."""
+    return BeforeValidator(lambda value: nothing if value is None or value == "" else value)
+
+
+def _minute(value: Any) -> Any:
+    """An hour and a minute, or nothing."""
+    return None if value == "" else value
+
+
+def _whole(value: time | None) -> time | None:
+    if value is not None and value != time(value.hour, value.minute):
+        raise ValueError("an hour and a minute are wanted, as in 09:30")
+    return value
+
+
+Minute = Annotated[time | None, BeforeValidator(_minute), AfterValidator(_whole)]
+
+
 class LinkIn(Body):
     """One account of a strategy; what is None is taken from the account itself."""
 
@@ -51,6 +86,15 @@ class LinkIn(Body):
 # The original's form: main account id -> account code -> [max contracts, ticker, multiplier].
 LinkMap = dict[str, dict[str, tuple[Contracts | None, Ticker | None, Multiplier | None]]]
 Links = Annotated[list[LinkIn], Field(max_length=_ACCOUNTS_MAX)] | LinkMap
+
+
+class TimeFilterIn(Body):
+    """Two windows in New York's time, as HH:MM."""
+
+    start1: Minute = None
+    stop1: Minute = None
+    start2: Minute = None
+    stop2: Minute = None
 
 
 class SettingsIn(Body):
@@ -73,11 +117,33 @@ class SettingsIn(Body):
     position_size: Contracts = Field(1, validation_alias="Position_Size")
     position_add: Contracts = Field(1, validation_alias="Position_Add")
     size_from: SizeFrom = SizeFrom.SIGNAL
+    rules: StrategyRules | None = Field(
+        None,
+        description="Everything beyond sizes and symbol. A change merges what is named into what"
+        " is there; null takes a rule away. The names below tell some of these in short.",
+        examples=[{"direction": "long_only", "entries": {"max_adds": 2}}],
+    )
     take_profit: list[Distance] = Field(
         default=[], max_length=_TARGETS_MAX, validation_alias="TakeProfit"
     )
+    trim: list[Distance] = Field(default=[], max_length=_TARGETS_MAX, validation_alias="Trim")
     stop_loss: Distance | None = Field(None, validation_alias="Stoploss")
-    tpsl_units: Line = Field("Ticks", max_length=40, validation_alias="TPSL_Units")
+    tpsl_units: Annotated[DistanceUnit, BeforeValidator(_unit)] = Field(
+        DistanceUnit.TICKS, validation_alias="TPSL_Units"
+    )
+    stop_units: Annotated[DistanceUnit, BeforeValidator(_unit)] = DistanceUnit.TICKS
+    trim_units: Annotated[TrimUnit, BeforeValidator(_unit)] | None = None
+    directional_strategy: Annotated[Line, Field(max_length=200), _empty_is("")] = Field(
+        "", validation_alias="DirStrat"
+    )
+    inverse: Annotated[bool, _empty_is(nothing=False)] = Field(
+        default=False, validation_alias="Inverse"
+    )
+    add_delay_s: Annotated[Seconds, _empty_is(0)] = Field(0, validation_alias="Delay_Add")
+    max_position_contracts: Annotated[Contracts, _empty_is(0)] = Field(
+        0, validation_alias="Maxcons"
+    )
+    time_filter: TimeFilterIn | None = Field(None, validation_alias="TimeFilter")
     active: bool = Field(default=True, validation_alias="Enabled")
     recording_enabled: bool = Field(default=True, validation_alias="Recorder")
     accounts: Links | None = Field(None, validation_alias="Accounts")
@@ -115,6 +181,11 @@ class LinkOut(Answer):
     enabled: bool
 
 
+# Every rule with its value, neutral ones too; exact numbers as text. The lambda names no return
+# type, so that the schema stays that of the rules.
+RulesOut = Annotated[StrategyRules, PlainSerializer(lambda rules: rules.model_dump(mode="json"))]
+
+
 class StrategyOut(Answer):
     """Our own fields: exact numbers as text."""
 
@@ -130,6 +201,7 @@ class StrategyOut(Answer):
     take_profit: list[DecimalText]
     stop_loss: DecimalText | None
     tpsl_units: str
+    rules: RulesOut
     active: bool
     recording_enabled: bool
     accounts: list[LinkOut]

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from api.strategies.schemas import CreateIn, UpdateIn
+from pydantic import ValidationError
+
+from api.strategies import shorthand
+from api.strategies.schemas import CreateIn, SettingsIn, TimeFilterIn, UpdateIn
 from api.wire import invalid
-from shared.domain.errors import AlertRefused
+from shared.domain.errors import AlertRefused, InvalidInput
 from shared.domain.names import name_key
+from shared.domain.rules import StrategyRules
 from shared.domain.symbols import read_symbol
 
-UNITS: Final = "Ticks"
-_NOT_COLUMNS: Final = frozenset({"id", "accounts"})
+_NOT_COLUMNS: Final = shorthand.NAMES | {"id", "accounts", "rules"}
+_FIELDS_MAX: Final = 20
 
 
 def columns_of(body: CreateIn | UpdateIn, today: date) -> dict[str, Any]:
-    """Column values: all of them for a new strategy, the named ones for a change.
+    """Column values but the rules: all for a new strategy, the named ones for a change.
 
-    Raises InvalidInput `symbol.unknown`, `settings.units` or `settings.targets`.
+    Raises InvalidInput `symbol.unknown`.
     """
     named = set(type(body).model_fields) if isinstance(body, CreateIn) else body.model_fields_set
     out = {field: getattr(body, field) for field in named - _NOT_COLUMNS}
@@ -29,12 +35,36 @@ def columns_of(body: CreateIn | UpdateIn, today: date) -> dict[str, Any]:
         out["symbol"] = checked_symbol(body.symbol, today, "symbol")
     if "timeframe" in out:
         out["timeframe"] = body.timeframe or None
-    if "tpsl_units" in out:
-        out["tpsl_units"] = _units(body.tpsl_units)
-    if "take_profit" in out:
-        out["take_profit"] = _targets(body.take_profit)
-    if "stop_loss" in out:
-        out["stop_loss"] = _leg(body.stop_loss, "stop_loss")
+    return out
+
+
+def rules_of(
+    body: SettingsIn, before: StrategyRules, own_id: int | None, names: Mapping[int, str]
+) -> StrategyRules:
+    """The rules after the request: what it names is changed and nothing else.
+
+    `names`: id -> name of every strategy of the user. Raises InvalidInput `request.invalid`,
+    `follow.unknown`, `follow.self`, and what `shorthand.applied` raises.
+    """
+    named = body.rules.model_dump(mode="json", exclude_unset=True) if body.rules else {}
+    rules = _valid(merged(before.stored(), named))
+    document = shorthand.applied(_short(body), rules, names, frozenset(named))
+    rules = _valid(document)
+    _require_own(rules, before, own_id, names)
+    return rules
+
+
+def merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """RFC 7396: objects are merged, null takes away, anything else replaces."""
+    out = dict(document)
+    for name, value in patch.items():
+        if value is None:
+            out.pop(name, None)
+        elif isinstance(value, Mapping):
+            inner = out.get(name)
+            out[name] = merged(inner if isinstance(inner, Mapping) else {}, value)
+        else:
+            out[name] = value
     return out
 
 
@@ -49,25 +79,60 @@ def checked_symbol(symbol: str | None, today: date, field: str) -> str | None:
     return symbol
 
 
-def _units(units: str) -> str:
-    if units.casefold() != UNITS.casefold():
-        raise invalid(
-            "settings.units", "Targets and stops are given in Ticks; others follow.", "tpsl_units"
-        )
-    return UNITS
+def _short(body: SettingsIn) -> dict[str, Any]:
+    """What is named of the shorthand; 0 is how the original says that there is no leg."""
+    given = {name: getattr(body, name) for name in body.model_fields_set & shorthand.NAMES}
+    if "take_profit" in given:
+        pairs = zip(body.take_profit, _padded(body), strict=True)
+        legs = [(at, trim) for at, trim in pairs if at]
+        given["take_profit"] = tuple(at for at, _ in legs)
+        given["trim"] = tuple(trim for _, trim in legs) + tuple(body.trim[len(body.take_profit) :])
+        if "trim" not in body.model_fields_set:
+            del given["trim"]
+    if "trim" in given and not any(given["trim"]):
+        given["trim"] = ()
+    if "stop_loss" in given:
+        given["stop_loss"] = body.stop_loss or None
+    if "time_filter" in given:
+        given["time_filter"] = _time_filter(body.time_filter)
+    return given
 
 
-def _targets(distances: list[Decimal]) -> list[Decimal]:
-    legs = [leg for each in distances if (leg := _leg(each, "take_profit")) is not None]
-    if len(legs) > 1:
-        raise invalid("settings.targets", "One target is possible; more follow.", "take_profit")
-    return legs
+def _padded(body: SettingsIn) -> list[Decimal]:
+    """A trim for each target."""
+    return [*body.trim, *[Decimal(0)] * len(body.take_profit)][: len(body.take_profit)]
 
 
-def _leg(distance: Decimal | None, field: str) -> Decimal | None:
-    """Whole ticks; 0 is how the original says "none"."""
-    if distance is None or distance == 0:
-        return None
-    if distance != distance.to_integral_value():
-        raise invalid("settings.units", "Only whole ticks are possible.", field)
-    return distance
+def _time_filter(told: TimeFilterIn | None) -> shorthand.TimeFilter:
+    if told is None:
+        return shorthand.TimeFilter()
+    ends = {field.name: getattr(told, field.name) for field in fields(shorthand.TimeFilter)}
+    return shorthand.TimeFilter(**ends)
+
+
+def _valid(document: Mapping[str, Any]) -> StrategyRules:
+    try:
+        return StrategyRules.model_validate(document)
+    except ValidationError as error:
+        found = [
+            {
+                "field": ".".join(("rules", *(str(part) for part in one["loc"]))),
+                "message": one["msg"],
+            }
+            for one in error.errors()[:_FIELDS_MAX]
+        ]
+        raise InvalidInput("request.invalid", "Some fields are not right.", fields=found) from error
+
+
+def _require_own(
+    rules: StrategyRules, before: StrategyRules, own_id: int | None, names: Mapping[int, str]
+) -> None:
+    """Another user's strategy is as unknown as one that never was.
+
+    One that was followed before may be gone since: that forbids no other change.
+    """
+    followed = {each.strategy_id for each in rules.follows}
+    if own_id in followed:
+        raise invalid("follow.self", "A strategy cannot follow itself.", "rules.follows")
+    if not followed - {each.strategy_id for each in before.follows} <= names.keys():
+        raise invalid("follow.unknown", "There is no such strategy to follow.", "rules.follows")

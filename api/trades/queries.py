@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from shared.db.tables.trading import contracts
 from shared.domain.instruments import PRODUCTS
 from shared.domain.money import EXACT
 from shared.domain.names import name_key
+from shared.domain.rules import StrategyRules
 
 # More than anybody holds open at once.
 _OPEN_MAX: Final = 1_000
@@ -119,7 +120,7 @@ def _open_query() -> Select[Any]:
             strategies.c.name.label("strategy"),
             strategies.c.symbol.label("strategy_symbol"),
             strategies.c.timeframe.label("strategy_timeframe"),
-            strategies.c.take_profit,
+            strategies.c.rules,
             accounts.c.name.label("account"),
             accounts.c.broker_account_id,
             func.coalesce(strategy_accounts.c.multiplier, accounts.c.multiplier).label("mult"),
@@ -172,7 +173,7 @@ def _trade(row: Row[Any]) -> TradeOut:
 
 def _open(row: Row[Any]) -> OpenTradeOut:
     step, amount = _step(row)
-    targets: Sequence[Decimal] = row.take_profit or ()
+    bracket = StrategyRules.model_validate(row.rules or {}).bracket
     return OpenTradeOut(
         **_common(row),
         Running_Pos=_signed(row.side, row.open_qty),
@@ -182,7 +183,11 @@ def _open(row: Row[Any]) -> OpenTradeOut:
         Stoploss=row.stop_loss_price,
         TakeProfit=[] if row.take_profit_price is None else [row.take_profit_price],
         SLTP_Data=StepOut(
-            amnt=amount, mult=row.mult, step=step, TP_inc=list(targets), StratID=row.strategy_id
+            amnt=amount,
+            mult=row.mult,
+            step=step,
+            TP_inc=[target.at for target in bracket.targets],
+            StratID=row.strategy_id,
         ),
     )
 

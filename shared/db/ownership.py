@@ -19,6 +19,7 @@ WRITER: Final[dict[str, str]] = {
     "accounts": "api",
     "strategies": "api",
     "strategy_accounts": "api",
+    "strategy_versions": "api",
     "alerts": "api",
     "signals": "api",
     "notification_settings": "api",

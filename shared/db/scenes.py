@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -21,6 +20,7 @@ from shared.domain.ids import AccountId, IntentId, StrategyId, UserId
 from shared.domain.order import Action, IntentState, Role
 from shared.domain.plan import Book, Held
 from shared.domain.position import OpenIntent
+from shared.domain.rules import AccountRules, StrategyRules
 from shared.domain.strategy import AccountLink, SizeFrom, Strategy
 
 # Owns nothing anywhere; 0 is whoever is not ours.
@@ -32,7 +32,7 @@ _LINKS: Final = text("""
            coalesce(sa.multiplier, a.multiplier) AS multiplier,
            coalesce(sa.max_contracts, a.max_contracts) AS max_contracts,
            coalesce(sa.custom_ticker, a.custom_ticker) AS custom_ticker,
-           a.netting = 'exclusive' AS exclusive
+           a.netting = 'exclusive' AS exclusive, a.rules
     FROM strategy_accounts sa
     JOIN accounts a ON a.id = sa.account_id
     JOIN broker_connections c ON c.id = a.connection_id
@@ -130,14 +130,8 @@ def _strategy(row: Any) -> Strategy:
         position_size=row.position_size,
         position_add=row.position_add,
         size_from=SizeFrom(row.size_from),
-        take_profit_ticks=_ticks(row.take_profit[0] if row.take_profit else None),
-        stop_loss_ticks=_ticks(row.stop_loss),
+        rules=StrategyRules.model_validate(row.rules),
     )
-
-
-def _ticks(value: Decimal | None) -> int | None:
-    """The API accepts whole ticks only; 0 means no leg, as on the original's wire."""
-    return None if value is None or value == 0 else int(value)
 
 
 def _link(row: Any) -> AccountLink:
@@ -148,4 +142,5 @@ def _link(row: Any) -> AccountLink:
         max_contracts=row.max_contracts,
         custom_ticker=row.custom_ticker,
         exclusive=row.exclusive,
+        rules=AccountRules.model_validate(row.rules),
     )

@@ -29,8 +29,6 @@ class Strategy:
     position_size: int
     position_add: int
     size_from: SizeFrom
-    take_profit_ticks: int | None
-    stop_loss_ticks: int | None
     rules: StrategyRules = FREE_STRATEGY
 
 

@@ -17,6 +17,8 @@ from shared.domain.ids import (
     StrategyId,
     UserId,
 )
+from shared.domain.rules import StrategyRules
+from shared.domain.rules.bracket import plain_bracket
 from shared.domain.signal_json import signal_to_json
 from shared.domain.strategy import SizeFrom, Strategy
 from shared.ports.broker import ContractInfo
@@ -108,8 +110,7 @@ class Store:
             position_size=1,
             position_add=1,
             size_from=SizeFrom.SIGNAL,
-            take_profit_ticks=take_profit_ticks,
-            stop_loss_ticks=stop_loss_ticks,
+            rules=StrategyRules(bracket=plain_bracket(take_profit_ticks, stop_loss_ticks)),
         )
         self.strategies.put(key, StrategyRow(strategy))
         return key

@@ -56,6 +56,7 @@ accounts = Table(
     Column("max_contracts", Integer, nullable=False, server_default=text("0")),
     c.text("custom_ticker", nullable=True),
     c.text("netting", default="exclusive"),  # exclusive | shared
+    c.rules(),  # read by shared.domain.rules.AccountRules
     c.created(),
     c.updated(),
     UniqueConstraint("connection_id", "broker_account_id"),

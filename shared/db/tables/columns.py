@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Numeric, Text, func
+from sqlalchemy.dialects.postgresql import JSONB
 
 # Prices and money: exact, wide enough for 6J's seventh decimal and a fund's balance.
 PRICE: Numeric[Decimal] = Numeric(24, 10)
@@ -27,6 +28,11 @@ def created() -> Column[object]:
 
 def updated() -> Column[object]:
     return Column("updated_at", WHEN, nullable=False, server_default=func.now())
+
+
+def rules() -> Column[dict[str, object]]:
+    """One document, so that a new rule needs no migration; what is not named is neutral."""
+    return Column("rules", JSONB, nullable=False, server_default="{}")
 
 
 def text(name: str, *, nullable: bool = False, default: str | None = None) -> Column[str]:

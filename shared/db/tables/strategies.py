@@ -12,9 +12,10 @@ from sqlalchemy import (
     LargeBinary,
     Numeric,
     Table,
+    UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db.tables import columns as c
 from shared.db.tables.base import metadata
@@ -33,9 +34,7 @@ strategies = Table(
     Column("position_size", Integer, nullable=False, server_default=text("1")),
     Column("position_add", Integer, nullable=False, server_default=text("1")),
     c.text("size_from", default="signal"),  # signal: the alert's quantity wins; strategy: never
-    Column("take_profit", ARRAY(Numeric(18, 6)), nullable=False, server_default=text("'{}'")),
-    Column("stop_loss", Numeric(18, 6)),
-    c.text("tpsl_units", default="Ticks"),
+    c.rules(),  # read by shared.domain.rules.StrategyRules; what is not named is neutral
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("recording_enabled", Boolean, nullable=False, server_default=text("true")),
     Column("demo_account_id", BigInteger, ForeignKey("accounts.id")),
@@ -54,7 +53,20 @@ strategies = Table(
         unique=True,
         postgresql_where=text("deleted_at IS NULL"),
     ),
-    comment="What a trader's alerts drive. 0 is a legal size; an absent stop is NULL, never 0.",
+    comment="What a trader's alerts drive. 0 is a legal size and an absent rule is no rule.",
+)
+
+strategy_versions = Table(
+    "strategy_versions",
+    metadata,
+    c.identity(),
+    c.owner(),
+    Column("strategy_id", BigInteger, ForeignKey("strategies.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("settings", JSONB, nullable=False),
+    c.created(),
+    UniqueConstraint("strategy_id", "version"),
+    comment="The settings of a strategy after each change of them, accounts included.",
 )
 
 strategy_accounts = Table(

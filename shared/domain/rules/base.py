@@ -45,3 +45,7 @@ class Rule(BaseModel):
     """Base of every rule: immutable, no unknown field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON, without what is neutral: a row keeps what its owner said and no more."""
+        return self.model_dump(mode="json", exclude_defaults=True)

@@ -95,3 +95,13 @@ class Bracket(Rule):
     on_add: OnAdd = OnAdd.PER_ENTRY
     average_down: AverageDown | None = None
     from_alert: bool = True  # levels named in the alert win over these
+    # Of distances that come without a unit, as the original's clients may send them later.
+    told_in: DistanceUnit = DistanceUnit.TICKS
+
+
+def plain_bracket(target_ticks: int | None, stop_ticks: int | None) -> Bracket:
+    """One target and one stop; None: without."""
+    return Bracket(
+        targets=() if target_ticks is None else (Target(at=Decimal(target_ticks)),),
+        stop=None if stop_ticks is None else Stop(at=Decimal(stop_ticks)),
+    )

@@ -15,6 +15,7 @@ from execution.ledger import PostgresLedger
 from shared.db.engine import make_engine
 from shared.domain.alert_signal import Signal
 from shared.domain.ids import AccountId, CommandId, ConnectionId, StrategyId, UserId
+from shared.domain.rules.bracket import plain_bracket
 from shared.domain.signal_json import signal_to_json
 from shared.ports.ledger import Command
 from tests.contract.ledger.clock import StandingClock, set_clock, stop_clock
@@ -75,13 +76,11 @@ class PostgresWorld(World):
 
     async def _strategy(self, name: str) -> StrategyId:
         strategy = await self.db.fetchval(
-            "INSERT INTO strategies (user_id, name, name_key, symbol, take_profit, stop_loss,"
-            " webhook_key_hash) VALUES ($1, $2, $2, 'NQ1!', ARRAY[$3::numeric], $4, $5)"
-            " RETURNING id",
+            "INSERT INTO strategies (user_id, name, name_key, symbol, rules, webhook_key_hash)"
+            " VALUES ($1, $2, $2, 'NQ1!', $3, $4) RETURNING id",
             self.user,
             name,
-            TAKE_PROFIT_TICKS,
-            STOP_LOSS_TICKS,
+            json.dumps({"bracket": plain_bracket(TAKE_PROFIT_TICKS, STOP_LOSS_TICKS).stored()}),
             name.encode(),
         )
         await self.db.execute(

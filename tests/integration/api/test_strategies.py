@@ -30,7 +30,7 @@ THIRTY_NINE = EIGHTEEN | {
 OURS = {
     "id", "name", "strat_type", "symbol", "timeframe", "description", "position_size",
     "position_add", "size_from", "take_profit", "stop_loss", "tpsl_units", "active",
-    "recording_enabled", "accounts", "created_at", "updated_at",
+    "recording_enabled", "accounts", "rules", "created_at", "updated_at",
 }  # fmt: skip
 
 
@@ -92,7 +92,7 @@ async def test_the_originals_names_are_ours(ada: Browser, desk: Desk) -> None:
     }  # fmt: skip
     answer = await ada.post("/api/strategies/create/", body, 201)
     found = await ada.get(f"/api/strategies/{answer['id']}/")
-    assert {name: found[name] for name in OURS - {"id", "created_at", "updated_at"}} == {
+    assert {name: found[name] for name in OURS - {"id", "rules", "created_at", "updated_at"}} == {
         "name": "Original", "strat_type": "Futures", "position_size": 3, "position_add": 2,
         "take_profit": ["12"], "stop_loss": "8", "tpsl_units": "Ticks", "symbol": "ES1!",
         "timeframe": "5", "active": False, "recording_enabled": False, "size_from": "signal",
@@ -112,7 +112,7 @@ async def test_zero_is_a_value_and_no_leg(ada: Browser, town: Town, desk: Desk) 
         ada, position_size=0, position_add=0, stop_loss=0, take_profit=[0, 0], accounts=links
     )
     [row] = await town.rows(select(strategies))
-    assert (row.position_size, row.position_add, row.stop_loss, row.take_profit) == (0, 0, None, [])
+    assert (row.position_size, row.position_add, row.rules) == (0, 0, {})
     [link] = await town.rows(select(strategy_accounts))
     assert (link.multiplier, link.max_contracts) == (0, 0)
     [item] = await ada.get("/api/strategies/")
@@ -127,18 +127,30 @@ async def test_zero_is_a_value_and_no_leg(ada: Browser, town: Town, desk: Desk) 
     [
         ({"symbol": "HELLO"}, "symbol.unknown", "symbol"),
         ({"SubTicker": "12"}, "symbol.unknown", "symbol"),
-        ({"tpsl_units": "Percent"}, "settings.units", "tpsl_units"),
-        ({"take_profit": [2.5]}, "settings.units", "take_profit"),
-        ({"stop_loss": 2.5}, "settings.units", "stop_loss"),
-        ({"take_profit": [4, 8]}, "settings.targets", "take_profit"),
+        ({"tpsl_units": "Pips"}, "request.invalid", "tpsl_units"),
+        ({"TakeProfit": [4], "Trim": [1]}, "settings.trim_units", "trim_units"),
+        ({"TakeProfit": [4], "Trim": [1, 1]}, "settings.trim", "trim"),
+        ({"take_profit": [4] * 11}, "request.invalid", "rules.bracket.targets"),
+        ({"TimeFilter": {"start1": "09:30"}}, "settings.window", "TimeFilter"),
+        ({"TimeFilter": {"start1": "9 o'clock"}}, "request.invalid", "TimeFilter.start1"),
+        ({"DirStrat": "Nobody"}, "follow.unknown", "DirStrat"),
+        ({"rules": {"follows": [{"strategy_id": 4711}]}}, "follow.unknown", "rules.follows"),
+        ({"rules": {"entries": {"max_adds": -1}}}, "request.invalid", "rules.entries.max_adds"),
+        (
+            {"rules": {"limits": {"daily_loss_usd": 0.5}}},
+            "request.invalid",
+            "rules.limits.daily_loss_usd",
+        ),
+        ({"rules": {"direction": "up"}}, "request.invalid", "rules.direction"),
+        ({"rules": {"hurry": True}}, "request.invalid", "rules.hurry"),
+        ({"rules": {"bracket": {}}, "Stoploss": 8}, "settings.twice", "stop_loss"),
         ({"accounts": [{"account_id": 4711}]}, "account.unknown", "accounts"),
         ({"Accounts": {"1": {"DEMO": [0, "", 1]}}}, "account.unknown", "accounts"),
-        ({"Trim": [1]}, "settings.not_offered", "Trim"),
-        ({"Inverse": True}, "settings.not_offered", "Inverse"),
+        ({"Linked_Strat": "Other"}, "settings.not_offered", "Linked_Strat"),
+        ({"UseLimits": True}, "settings.not_offered", "UseLimits"),
         ({"Leverage": 2}, "settings.not_offered", "Leverage"),
-        ({"TimeFilter": {"start1": "09:30"}}, "settings.not_offered", "TimeFilter"),
         ({"SLTP_Data": {"avgdn": 1}}, "settings.not_offered", "SLTP_Data.avgdn"),
-        ({"SLTP_Data": {"SL_Units": "Percent"}}, "settings.not_offered", "SLTP_Data.SL_Units"),
+        ({"SLTP_Data": {"SL_Type": "Trailing"}}, "settings.not_offered", "SLTP_Data.SL_Type"),
         ({"SLTP_Data": {"sl": 4}, "Stoploss": 5}, "settings.stop", "SLTP_Data.sl"),
         ({"position_size": -1}, "request.invalid", "position_size"),
         ({"position_size": 1.5}, "request.invalid", "position_size"),
@@ -224,7 +236,8 @@ async def test_a_change_touches_what_it_names(ada: Browser, town: Town, desk: De
 
     await ada.post("/api/strategies/update", {"id": strategy_id, "stop_loss": None, "accounts": []})
     [after] = await town.rows(select(strategies))
-    assert (after.stop_loss, after.position_size, after.active) == (None, 4, False)
+    assert after.rules == {"bracket": {"targets": [{"at": "12"}]}}
+    assert (after.position_size, after.active) == (4, False)
     assert await town.rows(select(strategy_accounts)) == []
 
 

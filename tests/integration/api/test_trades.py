@@ -13,6 +13,8 @@ from fastapi import FastAPI
 from tests.integration.api.desk import Browser, Desk, signed_in
 from tests.integration.api.helpers import Town
 
+TARGET = {"bracket": {"targets": [{"at": "12"}]}}
+
 
 @pytest.fixture
 async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
@@ -111,7 +113,7 @@ async def test_a_foreign_cursor_is_refused(ada: Browser, after: str) -> None:
 
 @pytest.mark.parametrize("path", ["/api/trades/open", "/api/trades/open/"])
 async def test_an_open_one_key_by_key(ada: Browser, town: Town, desk: Desk, path: str) -> None:
-    strategy = await town.strategy(ada.person.id, "Opening Range", symbol="ES1!", take_profit=[12])
+    strategy = await town.strategy(ada.person.id, "Opening Range", symbol="ES1!", rules=TARGET)
     account = await desk.account(ada.person.id, multiplier="1.5")
     await desk.trade(strategy, account)
     record_id = await desk.record(

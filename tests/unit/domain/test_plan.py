@@ -20,6 +20,8 @@ from shared.domain.ids import AccountId, IntentId, StrategyId, UserId
 from shared.domain.order import Action, IntentState, OrderType, Role
 from shared.domain.plan import Book, Denied, Disposition, Held, Plan
 from shared.domain.position import OpenIntent
+from shared.domain.rules import StrategyRules
+from shared.domain.rules.bracket import plain_bracket
 from shared.domain.strategy import AccountLink, SizeFrom, Strategy
 
 NOW = datetime(2026, 11, 2, 15, tzinfo=UTC)
@@ -34,8 +36,7 @@ STRATEGY = Strategy(
     position_size=1,
     position_add=2,
     size_from=SizeFrom.SIGNAL,
-    take_profit_ticks=20,
-    stop_loss_ticks=10,
+    rules=StrategyRules(bracket=plain_bracket(20, 10)),
 )
 LINK = AccountLink(
     account_id=AccountId(1),

@@ -22,6 +22,7 @@ from shared.domain.ids import AccountId, StrategyId, UserId
 from shared.domain.order import Role
 from shared.domain.plan import Book, Denied, Held, Plan
 from shared.domain.rules import StrategyRules
+from shared.domain.rules.bracket import plain_bracket
 from shared.domain.rules.entries import Direction, EntryRules, Opposite
 from shared.domain.strategy import AccountLink, SizeFrom, Strategy
 
@@ -35,8 +36,7 @@ STRATEGY = Strategy(
     position_size=2,
     position_add=1,
     size_from=SizeFrom.SIGNAL,
-    take_profit_ticks=20,
-    stop_loss_ticks=10,
+    rules=StrategyRules(bracket=plain_bracket(20, 10)),
 )
 LINK = AccountLink(
     account_id=AccountId(1),

@@ -29,8 +29,6 @@ STRATEGY: Final = Strategy(
     position_size=1,
     position_add=1,
     size_from=SizeFrom.SIGNAL,
-    take_profit_ticks=None,
-    stop_loss_ticks=None,
 )
 LINK: Final = AccountLink(
     account_id=AccountId(1),

@@ -41,8 +41,6 @@ STRATEGY = Strategy(
     position_size=1,
     position_add=1,
     size_from=SizeFrom.SIGNAL,
-    take_profit_ticks=None,
-    stop_loss_ticks=20,
     rules=RULES,
 )
 LINK = AccountLink(

@@ -1,0 +1,142 @@
+"""Rules in the original's words: both ways, and nothing lost on the way."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.strategies.schemas import UpdateIn
+from api.strategies.settings import rules_of
+from api.strategies.shorthand import Shorthand, shown
+from shared.domain.errors import InvalidInput
+from shared.domain.rules import FREE_STRATEGY, StrategyRules
+from shared.domain.rules.bracket import Bracket, BreakEven, DistanceUnit, Stop, Target, TrimUnit
+from shared.domain.rules.entries import EntryRules, Follow, FollowRule, Hours, Window
+from shared.domain.rules.limits import Limits
+
+NAMES = {1: "One", 2: "Two", 3: "Three"}
+
+
+def told(rules: StrategyRules = FREE_STRATEGY, /, **body: Any) -> StrategyRules:
+    return rules_of(UpdateIn.model_validate({"id": 1} | body), rules, 1, NAMES)
+
+
+def test_everything_the_original_names() -> None:
+    rules = told(
+        TakeProfit=["10", 20, 0], Trim=[50, 50, 0], TPSL_Units="Points", Inverse=True,
+        SLTP_Data={"sl": "8", "SL_Units": "Ticks", "Trim_Units": "Percent"}, DirStrat=" two ",
+        Delay_Add="30", Maxcons=4,
+        TimeFilter={"start1": "09:30", "stop1": "11:00", "start2": None, "stop2": ""},
+    )  # fmt: skip
+    points, half = DistanceUnit.POINTS, Decimal(50)
+    assert rules == StrategyRules(
+        inverse=True,
+        follows=(Follow(strategy_id=2),),
+        hours=Hours(windows=(Window(start=time(9, 30), stop=time(11)),)),
+        entries=EntryRules(add_delay_s=30),
+        limits=Limits(max_position_contracts=4),
+        bracket=Bracket(
+            targets=(
+                Target(at=Decimal(10), unit=points, trim=half),
+                Target(at=Decimal(20), unit=points, trim=half),
+            ),
+            stop=Stop(at=Decimal(8)),
+            told_in=points,
+        ),
+    )
+    assert told(rules, Inverse=False, DirStrat="", Delay_Add=0, Maxcons=0, TimeFilter=None,
+                TakeProfit=[], Stoploss=0, TPSL_Units="ticks") == FREE_STRATEGY  # fmt: skip
+
+
+def test_a_unit_is_remembered_for_distances_that_come_later() -> None:
+    rules = told(told(TPSL_Units="Percent"), TakeProfit=[1], Stoploss=2)
+    assert rules.bracket.targets == (Target(at=Decimal(1), unit=DistanceUnit.PERCENT),)
+    assert rules.bracket.stop == Stop(at=Decimal(2), unit=DistanceUnit.PERCENT)
+
+
+def test_what_only_our_form_can_say_stays() -> None:
+    stop = Stop(at=Decimal(8), break_even=BreakEven(after_ticks=4))
+    rules = StrategyRules(
+        bracket=Bracket(stop=stop),
+        follows=(Follow(strategy_id=3, rule=FollowRule.WHILE_FLAT), Follow(strategy_id=2)),
+    )
+    moved = told(rules, Stoploss=9, DirStrat="Three")
+    assert moved.bracket.stop == stop.model_copy(update={"at": Decimal(9)})
+    assert {(each.strategy_id, each.rule) for each in moved.follows} == {
+        (3, FollowRule.WHILE_FLAT),
+        (3, FollowRule.SAME_SIDE),
+    }
+
+
+def test_a_change_in_our_form_merges() -> None:
+    rules = told(rules={"entries": {"max_adds": 2}, "limits": {"max_root_contracts": {"NQ": 1}}})
+    rules = told(rules, rules={"entries": {"cooldown_s": 5}, "inverse": True})
+    assert rules.entries == EntryRules(max_adds=2, cooldown_s=5)
+    assert rules.limits.max_root_contracts == {"NQ": 1}
+    rules = told(rules, rules={"entries": {"max_adds": None}, "bracket": {"targets": []}})
+    assert rules.entries == EntryRules(cooldown_s=5)
+    assert told(rules, rules={"entries": {"max_adds": 0}}).entries.max_adds == 0
+
+
+def test_nobody_follows_themselves_and_what_is_gone_stands_in_nobodys_way() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        told(rules={"follows": [{"strategy_id": 1}]})
+    assert refused.value.code == "follow.self"
+    gone = StrategyRules(follows=(Follow(strategy_id=99),))
+    assert told(gone, Inverse=True).follows == gone.follows
+
+
+_AMOUNTS = st.integers(1, 10_000).map(lambda n: Decimal(n) / 4)
+_TIMES = st.times().map(lambda at: at.replace(microsecond=0))
+_TARGETS = st.builds(
+    Target, at=_AMOUNTS, unit=st.sampled_from(DistanceUnit),
+    trim=st.none() | _AMOUNTS, trim_unit=st.sampled_from(TrimUnit),
+)  # fmt: skip
+_RULES = st.builds(
+    StrategyRules,
+    inverse=st.booleans(),
+    follows=st.lists(
+        st.builds(Follow, strategy_id=st.sampled_from([2, 3]), rule=st.sampled_from(FollowRule)),
+        max_size=3,
+    ).map(tuple),
+    hours=st.builds(
+        Hours, windows=st.lists(st.builds(Window, start=_TIMES, stop=_TIMES), max_size=3).map(tuple)
+    ),
+    bracket=st.builds(
+        Bracket,
+        targets=st.lists(_TARGETS, max_size=4).map(tuple),
+        stop=st.none() | st.builds(Stop, at=_AMOUNTS, unit=st.sampled_from(DistanceUnit)),
+    ),
+)
+
+
+@given(_RULES)
+def test_what_was_shown_changes_nothing_when_it_is_told_back(rules: StrategyRules) -> None:
+    short = shown(rules, NAMES)
+    body = {field.name: getattr(short, field.name) for field in fields(Shorthand)}
+    window = {
+        field.name: getattr(short.time_filter, field.name) for field in fields(short.time_filter)
+    }
+    body |= {
+        "time_filter": window,
+        "take_profit": list(short.take_profit),
+        "trim": list(short.trim),
+    }
+    assert told(rules, **body) == rules
+    assert StrategyRules.model_validate(rules.stored()) == rules
+
+
+@given(_RULES, st.sampled_from(["Inverse", "Delay_Add", "Maxcons"]))
+def test_a_change_of_one_rule_leaves_the_others(rules: StrategyRules, name: str) -> None:
+    value = not rules.inverse if name == "Inverse" else 7
+    changed = told(rules, **{name: value})
+    group = {"Inverse": "inverse", "Delay_Add": "entries", "Maxcons": "limits"}[name]
+    same = set(StrategyRules.model_fields) - {group}
+    assert all(getattr(changed, field) == getattr(rules, field) for field in same)
+    assert getattr(changed, group) != getattr(rules, group)
