@@ -5,12 +5,14 @@ from __future__ import annotations
 from uuid import uuid4
 
 from execution.brokers import make_broker, make_egress
+from execution.calendar_round import CalendarRound
 from execution.commands import Commands
 from execution.consents import Consents
 from execution.intake import STREAMS, Intake
 from execution.lanes import Lanes
 from execution.ledger import PostgresLedger
 from execution.ledger.consents import ConsentBook
+from execution.ledger.due import PostgresAgenda
 from execution.login import Login
 from execution.logins import Logins
 from execution.news import load_news, with_news
@@ -97,11 +99,14 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "planner": planner.run(),
         "intake": intake.run(),
         "lanes": lanes.run(),
-        "protector": protector.rounds.run(),
+        "protector": protector.run(),
         "reconcile": reconcile.rounds.run(),
         "resolver": Resolver(ledger, logins, bell, clock).rounds.run(),
         "commands": commands.rounds.run(),
         "consents": consents.rounds.run(),
+        "calendar": CalendarRound(
+            PostgresAgenda(engine, clock), logins, bell, clock, planned=lanes.wake
+        ).rounds.run(),
         "spending": egress.spending.run(),
         "quotes": prices.publish(QuoteStream(redis, clock)),
     }.items():

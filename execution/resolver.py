@@ -14,9 +14,8 @@ from execution.logins import Logins
 from execution.rounds import Rounds
 from execution.unshown import give_up_unshown
 from shared.domain.errors import BrokerUnavailable
-from shared.domain.ids import AccountId
 from shared.ports.clock import Clock
-from shared.ports.ledger import STUCK, Lease, Ledger, Unresolved
+from shared.ports.ledger import Ledger, Unresolved
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -25,8 +24,6 @@ _EVERY_S: Final = 1.0
 ASK_AFTER_S: Final = 2.5
 # The longest time-out of a call (5 s) and 6 s more: nothing of ours can still be on its way.
 QUIET_S: Final = 11.0
-# Somebody is told when an exit is not known to be at the broker so long after it was due.
-STUCK_AFTER_S: Final = 1.0
 
 
 class Resolver:
@@ -36,13 +33,11 @@ class Resolver:
         self._bell = bell
         self._clock = clock
         self.rounds = Rounds("resolving", _EVERY_S, self._round)
-        self._stuck: set[AccountId] = set()
 
     async def _round(self) -> None:
         leases = self._logins.leases()
         if not leases:
             return
-        await self._alarm(leases)
         open_ends: dict[int, list[Unresolved]] = {}
         for each in await self._ledger.unresolved(leases):
             if self._age_s(each) >= ASK_AFTER_S:
@@ -54,14 +49,6 @@ class Resolver:
                 await self._ask(login, some)
             else:
                 _log.info("unresolved_without_login", connection_id=connection, count=len(some))
-
-    async def _alarm(self, leases: list[Lease]) -> None:
-        """Once for each stretch of time in which an account's exits do not get through."""
-        stuck = set(await self._ledger.stuck_exits(leases, STUCK_AFTER_S))
-        for account in sorted(stuck - self._stuck):
-            _log.error("exit_stuck", account_id=account)
-            self._bell(await self._ledger.quarantine(account, STUCK))
-        self._stuck = stuck
 
     async def _ask(self, login: Login, some: list[Unresolved]) -> None:
         asked_at_s = self._clock.monotonic()

@@ -21,6 +21,8 @@ from shared.domain.symbols import read_symbol
 
 # More market time than the longest silence that can be asked for (31 days of it).
 _LOOK_BACK: Final = timedelta(days=70)
+# Shorter than events are remembered: a silence that is older has been told.
+_TOLD_FOR: Final = timedelta(days=6)
 # A strategy that takes its symbols from its alerts keeps the hours of the index futures.
 _ANY_MARKET: Final = "ES"
 
@@ -48,7 +50,7 @@ def silences(
     product = _product(symbol, now)
     began = since if heard_at is None else max(since, heard_at)
     found = []
-    if rules.quiet_s is not None and _open_s(product, began, now, rules.quiet_s) >= rules.quiet_s:
+    if rules.quiet_s is not None and _is_quiet(rules.quiet_s, product, began, now):
         found.append(Silence(QUIET, began, None))
     if rules.due_by is not None:
         missed = _missed(rules.due_by, ZoneInfo(rules.zone), product, began, now)
@@ -56,6 +58,13 @@ def silences(
             # Named by its day alone: which alert was the last one before it says nothing more.
             found.append(Silence(NOT_BY, missed, missed))
     return tuple(found)
+
+
+def _is_quiet(quiet_s: int, product: Product, began: datetime, now: datetime) -> bool:
+    """Quiet now, and not yet so long ago that it was told and forgotten."""
+    if _open_s(product, began, now, quiet_s) < quiet_s:
+        return False
+    return _open_s(product, began, now - _TOLD_FOR, quiet_s) < quiet_s
 
 
 def _missed(

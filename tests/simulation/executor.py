@@ -148,7 +148,7 @@ async def executing(world: World, seed: int) -> AsyncIterator[Executor]:
             logins.run(make),
             planner.run(),
             lanes.run(),
-            protector.rounds.run(),
+            protector.run(),
             resolver.rounds.run(),
             reconcile.rounds.run(),
             watch.run(),

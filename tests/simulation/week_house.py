@@ -283,7 +283,7 @@ async def running(house: House) -> AsyncIterator[Process]:
         logins.run(make),
         planner.run(),
         lanes.run(),
-        protector.rounds.run(),
+        protector.run(),
         resolver.rounds.run(),
         reconcile.rounds.run(),
     )
