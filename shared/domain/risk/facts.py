@@ -1,0 +1,196 @@
+"""What is read of accounts at one instant, and the books of a scope made from it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import ROUND_CEILING, Decimal
+from typing import Final, Protocol
+
+from shared.domain.ids import AccountId, IntentId, StrategyId
+from shared.domain.instruments import PRODUCTS
+from shared.domain.money import Usd
+from shared.domain.order import OrderIntent, Role
+from shared.domain.risk.books import Books, Cash, Coming, Holding, StopLeg, Sums
+
+# A price older than this is none: what a position is worth is then not known.
+PRICE_FRESH: Final = timedelta(seconds=10)
+_NOTHING: Final = Usd(0)
+
+
+class _Owned(Protocol):
+    @property
+    def account_id(self) -> AccountId: ...
+    @property
+    def strategy_id(self) -> StrategyId: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFact:
+    """What an owner holds; strategy 0 is whoever is not ours. `mark`: where it could be closed."""
+
+    account_id: AccountId
+    strategy_id: StrategyId
+    contract: str
+    root: str
+    net_qty: int
+    avg_price: Decimal
+    mark: Decimal | None
+    slippage_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopFact:
+    """A stop that has not ended, with where it stands or will."""
+
+    account_id: AccountId
+    strategy_id: StrategyId
+    contract: str
+    qty_contracts: int
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFact:
+    """An entry that has not ended. `is_pending`: nothing of it has left us."""
+
+    intent_id: IntentId
+    account_id: AccountId
+    strategy_id: StrategyId
+    root: str
+    qty_contracts: int
+    stop_ticks: int | None
+    slippage_ticks: int
+    is_pending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SumFact:
+    """Fills of an owner in a root since the week began: realised less fees told, untold fees."""
+
+    account_id: AccountId
+    strategy_id: StrategyId
+    root: str
+    day_usd: Usd
+    week_usd: Usd
+    untold_contracts: int
+
+
+@dataclass(frozen=True, slots=True)
+class RiskFacts:
+    """Of some accounts and strategies at one instant of trade date `on`."""
+
+    on: date
+    held: tuple[HeldFact, ...] = ()
+    stops: tuple[StopFact, ...] = ()
+    entries: tuple[EntryFact, ...] = ()
+    sums: tuple[SumFact, ...] = ()
+    cash: Mapping[AccountId, Cash] = field(default_factory=dict)
+
+    def books_of_account(self, account: AccountId, *, pending: bool = True) -> Books:
+        """`pending`: entries that have not left us count too."""
+        return self._books(lambda each: each.account_id == account, self.cash.get(account), pending)
+
+    def books_of_strategy(self, strategy: StrategyId, *, pending: bool = True) -> Books:
+        return self._books(lambda each: each.strategy_id == strategy, None, pending)
+
+    def _books(self, mine: Callable[[_Owned], bool], cash: Cash | None, pending: bool) -> Books:
+        sums = [each for each in self.sums if mine(each)]
+        return Books(
+            on=self.on,
+            day=Sums(sum((each.day_usd for each in sums), _NOTHING)),
+            week=Sums(sum((each.week_usd for each in sums), _NOTHING), _untold(sums)),
+            held=tuple(self._holding(each) for each in self.held if mine(each)),
+            coming=tuple(
+                Coming(each.root, each.qty_contracts, each.stop_ticks, each.slippage_ticks)
+                for each in self.entries
+                if mine(each) and (pending or not each.is_pending)
+            ),
+            cash=cash,
+        )
+
+    def _holding(self, held: HeldFact) -> Holding:
+        owner = (held.account_id, held.strategy_id, held.contract)
+        stops = (
+            StopLeg(each.qty_contracts, each.price)
+            for each in self.stops
+            if (each.account_id, each.strategy_id, each.contract) == owner
+        )
+        return Holding(
+            held.root, held.net_qty, held.avg_price, held.mark, tuple(stops), held.slippage_ticks
+        )
+
+
+def ticks_to_stop(
+    root: str,
+    offset_ticks: int | None,
+    offset_percent: Decimal | None,
+    stop_price: Decimal | None,
+    base: Decimal | None,
+) -> int | None:
+    """How far a stop lies from where its entry will fill, rounded away; None: nobody knows."""
+    product = PRODUCTS.get(root)
+    if offset_ticks is not None or product is None:
+        return offset_ticks
+    if base is None:
+        return None
+    if stop_price is not None:
+        return _up(abs(base - stop_price) / product.tick_size)
+    return None if offset_percent is None else _up(base * offset_percent / 100 / product.tick_size)
+
+
+def _up(ticks: Decimal) -> int:
+    return int(ticks.to_integral_value(ROUND_CEILING))
+
+
+def _untold(sums: Iterable[SumFact]) -> dict[str, int]:
+    out: dict[str, int] = defaultdict(int)
+    for each in sums:
+        out[each.root] += each.untold_contracts
+    return dict(out)
+
+
+def entry_fact(
+    entry: OrderIntent, root: str, legs: Iterable[OrderIntent], rest_qty: int, slippage_ticks: int
+) -> EntryFact:
+    """An entry with the stops that leave with it: the farthest counts, one unknown above all."""
+    base = next(
+        (p for p in (entry.price, entry.stop_price, entry.reference_price) if p is not None), None
+    )
+    found = [
+        ticks_to_stop(root, leg.offset_ticks, None, leg.stop_price, base)
+        for leg in legs
+        if leg.role is Role.STOP_LOSS
+    ]
+    known = [ticks for ticks in found if ticks is not None]
+    bound = max(known) if known and len(known) == len(found) else None
+    return EntryFact(
+        entry.id,
+        entry.account_id,
+        entry.strategy_id,
+        root,
+        rest_qty,
+        bound,
+        slippage_ticks,
+        is_pending=True,
+    )
+
+
+def with_planned(
+    facts: RiskFacts, root: str, intents: Sequence[OrderIntent], slippage_ticks: int
+) -> RiskFacts:
+    """The facts once these intents of a plan are there, too: the next account is told of them."""
+    planned = tuple(
+        entry_fact(
+            each,
+            root,
+            [leg for leg in intents if leg.parent == each.id],
+            each.qty_contracts,
+            slippage_ticks,
+        )
+        for each in intents
+        if each.role is Role.ENTRY
+    )
+    return replace(facts, entries=(*facts.entries, *planned))
