@@ -29,6 +29,11 @@ MARKET_CLOSED: Final = End(
     "market.closed",
     "The market is closed: stop and target work on, and the position is closed at the open.",
 )
+PART_CLOSED: Final = End(
+    IntentState.BLOCKED,
+    "market.closed",
+    "The market is closed: nothing was closed, stop and target work on for all that is held.",
+)
 
 
 def by_hours(leases: Sequence[Lease], logins: Logins) -> Iterator[tuple[bool, list[Lease]]]:
@@ -52,6 +57,6 @@ def rests(contract: str, now: datetime) -> bool:
 def kept_back(candidate: Candidate, now: datetime) -> End | None:
     """The end of an exit that would be refused now; None: judge it."""
     intent = candidate.intent
-    if intent.role is not Role.EXIT or candidate.owner_net == 0:
+    if not intent.role.ends or candidate.owner_net == 0 or not rests(intent.contract, now):
         return None
-    return MARKET_CLOSED if rests(intent.contract, now) else None
+    return MARKET_CLOSED if intent.role is Role.EXIT else PART_CLOSED

@@ -14,6 +14,7 @@ from execution.hours import by_hours, kept_back
 from execution.logins import Logins
 from execution.placer import Placer
 from execution.prices import Prices
+from execution.resizer import Resizer
 from execution.rounds import Rounds
 from shared.domain.claim import Candidate, Verdict, judge
 from shared.ports.clock import Clock
@@ -43,6 +44,7 @@ class Lanes:
         self._rounds = Rounds("claiming", _SWEEP_EVERY_S, self._round)
         self._tasks: asyncio.TaskGroup
         self._cancelled_at_s: dict[int, float] = {}
+        self._resizer = Resizer(logins, clock)
 
     def wake(self) -> None:
         """Something changed: an intent, a fill, an answer."""
@@ -65,6 +67,10 @@ class Lanes:
         for cancel in claims.cancels:
             if self._is_due(cancel):
                 self._tasks.create_task(self._placer.cancel(cancel))
+        for changes in claims.resizes:
+            due = self._resizer.due(changes)
+            if due:
+                self._tasks.create_task(self._resizer.ask(due))
         if claims.claimed or claims.events:
             self.wake()  # what stood behind them may have its turn now
 

@@ -41,6 +41,7 @@ _RECORD_TRIES_MAX: Final = 150  # half a minute; then the intent is UNKNOWN to w
 _PRIORITY: Final = {
     Role.ENTRY: Priority.ENTRY,
     Role.EXIT: Priority.EXIT,
+    Role.REDUCE: Priority.EXIT,
     Role.TAKE_PROFIT: Priority.PROTECTION,
     Role.STOP_LOSS: Priority.PROTECTION,
 }

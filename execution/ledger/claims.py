@@ -5,7 +5,8 @@ numbers they may be sent with are written with state SENDING. A process without 
 epoch, or an intent somebody else took, simply is not in the result.
 
 Turn: an entry goes when nothing earlier of its account is unsent and nothing of its root is
-UNKNOWN; an exit when nothing earlier of its owner in the root is unsent or unresolved.
+UNKNOWN; an exit, or a part, when nothing earlier of its owner in the root is unsent and no other
+end of it is unresolved.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from execution.ledger import legs as legs_of
 from execution.ledger import protection
 from execution.ledger.endings import Ending, end_intents
 from execution.ledger.journal import Journal
 from execution.ledger.rows import intent_of, tick_of
-from shared.domain.claim import Candidate, End, Send, Wait, Working, stale
+from shared.domain.claim import Candidate, End, Send, Wait, stale
 from shared.domain.ids import AccountId, ConnectionId, IntentId, UserId
-from shared.domain.order import IntentState, OrderIntent, OrderType, Role
+from shared.domain.order import IntentState, OrderIntent, Role
 from shared.domain.position import still_held
 from shared.ports.ledger import AccountRef, Cancel, Claimed, Claims, Judge, Lease
 
@@ -37,7 +39,11 @@ _TURN: Final = text(f"""
                AND q.strategy_id <> 0 AND sign(q.net_qty) = sign(p.net_qty)), 0) AS same_side,
            coalesce((SELECT q.net_qty FROM positions q WHERE q.account_id = p.account_id
              AND q.contract = p.contract AND q.strategy_id = 0), 0) AS external,
-           k.tick_size AS brokers_tick
+           k.tick_size AS brokers_tick,
+           coalesce((SELECT sum(f.qty) FROM fills f WHERE i.role = 'reduce'
+             AND f.account_id = i.account_id AND f.contract = i.contract
+             AND f.strategy_id = i.strategy_id AND f.active AND f.recorded_at > i.created_at
+             AND f.role IN ('take_profit', 'stop_loss')), 0) AS closed_by_legs
     FROM intents i
     JOIN accounts a ON a.id = i.account_id
     JOIN broker_connections c ON c.id = a.connection_id
@@ -64,7 +70,7 @@ _TURN: Final = text(f"""
             AND e.parent_id IS NULL AND e.strategy_id = i.strategy_id AND e.root = i.root
             AND e.id <> i.id
             AND (e.account_seq < i.account_seq AND e.state IN ('PENDING', 'SENDING')
-                 OR e.role = 'exit' AND e.state IN ('SENDING', 'UNKNOWN')))
+                 OR e.role IN ('exit', 'reduce') AND e.state IN ('SENDING', 'UNKNOWN')))
       END
     ORDER BY i.account_id, i.account_seq
     LIMIT {_AT_ONCE}
@@ -74,18 +80,10 @@ _LEGS: Final = text("""
     SELECT * FROM intents WHERE parent_id = ANY (CAST(:parents AS uuid[])) AND ended_at IS NULL
     ORDER BY account_seq
 """)
-# An exit waits for every order of its owner that may still trade, UNKNOWN entries excepted.
-_WORKING: Final = text("""
-    SELECT w.id, w.broker_order_id, w.role, w.order_type, w.state, w.claimed_at, x.id AS exit_id
-    FROM intents x
-    JOIN intents w ON w.account_id = x.account_id AND w.strategy_id = x.strategy_id
-      AND w.contract = x.contract AND w.id <> x.id AND w.ended_at IS NULL
-      AND w.state IN ('SENDING', 'ACCEPTED', 'WORKING')
-    WHERE x.id = ANY (CAST(:exits AS uuid[]))
-    ORDER BY w.account_id, w.account_seq
-""")
+# The quantity of a part is as of its claim: should it come back, its legs are counted from there.
 _CLAIM: Final = text("""
     UPDATE intents i SET state = 'SENDING', claimed_at = :now, claim_epoch = c.epoch,
+      created_at = CASE WHEN i.role = 'reduce' THEN :now ELSE i.created_at END,
       action = c.action, qty = c.qty, price = c.price, stop_price = c.stop_price,
       reference_price = c.reference_price
     FROM unnest(CAST(:ids AS uuid[]), CAST(:epochs AS bigint[]), CAST(:actions AS text[]),
@@ -111,7 +109,7 @@ _SUPERSEDED: Final = text("""
       AND i.state = 'PENDING' AND i.role = 'entry'
       AND EXISTS (
         SELECT 1 FROM intents x WHERE x.account_id = i.account_id AND x.ended_at IS NULL
-          AND x.strategy_id = i.strategy_id AND x.root = i.root AND x.role = 'exit'
+          AND x.strategy_id = i.strategy_id AND x.root = i.root AND x.role IN ('exit', 'reduce')
           AND x.state = 'PENDING' AND x.account_seq > i.account_seq)
       AND (r.quarantined_at IS NOT NULL OR EXISTS (
         SELECT 1 FROM intents u WHERE u.account_id = i.account_id AND u.ended_at IS NULL
@@ -138,9 +136,11 @@ async def claim(
     if not rows and not endings:
         return Claims((), tuple(orphans), ())
     legs = await _legs(connection, [row.id for row in rows])
-    working = await _working(connection, [row.id for row in rows if row.role == "exit"])
+    ends = [row.id for row in rows if Role(row.role).ends]
+    working = await legs_of.working_of(connection, ends)
     sends: list[tuple[Any, Send]] = []
     cancels: list[Cancel] = orphans
+    resizes = []
     for row in rows:
         verdict = judge(_candidate(row, legs.get(row.id, ()), working.get(row.id, ())))
         if isinstance(verdict, Send):
@@ -150,10 +150,13 @@ async def claim(
         elif isinstance(verdict, Wait):
             connection_id = ConnectionId(row.connection_id)
             cancels += [Cancel(connection_id, order) for order in verdict.cancel]
+            if verdict.resize:
+                met = working.get(row.id, ())
+                resizes.append(legs_of.resized(connection_id, verdict.resize, met))
     await _freeze(connection, sends, now)
     events = await _end(connection, endings, now)
     claimed = tuple(_claimed(row, send) for row, send in sends)
-    return Claims(claimed, tuple(cancels), tuple(events))
+    return Claims(claimed, tuple(cancels), tuple(events), tuple(resizes))
 
 
 async def _hopeless(
@@ -191,33 +194,15 @@ async def _legs(
     return out
 
 
-async def _working(
-    connection: AsyncConnection, exits: list[Any]
-) -> dict[IntentId, tuple[Working, ...]]:
-    out: dict[IntentId, tuple[Working, ...]] = {}
-    if not exits:
-        return out
-    for row in await connection.execute(_WORKING, {"exits": exits}):
-        order = Working(
-            IntentId(row.id),
-            row.broker_order_id,
-            Role(row.role),
-            OrderType(row.order_type),
-            IntentState(row.state),
-            row.claimed_at,
-        )
-        out[row.exit_id] = (*out.get(row.exit_id, ()), order)
-    return out
-
-
-def _candidate(row: Any, legs: tuple[OrderIntent, ...], working: tuple[Working, ...]) -> Candidate:
+def _candidate(row: Any, legs: tuple[OrderIntent, ...], met: tuple[Any, ...]) -> Candidate:
     return Candidate(
         intent=intent_of(row),
         legs=legs,
         tick=tick_of(row.root, row.brokers_tick),
         after_state=None if row.after_state is None else IntentState(row.after_state),
         owner_net=still_held(row.owner_net, int(row.same_side), row.external),
-        working=working,
+        working=tuple(map(legs_of.working, met)),
+        closed_by_legs=int(row.closed_by_legs),
     )
 
 

@@ -124,12 +124,12 @@ async def unresolved(
 
 
 async def abandon(connection: AsyncConnection, intent: IntentId, now: datetime) -> list[Envelope]:
-    """Proven absent at the broker: the intent ends, and an exit gets its next attempt."""
+    """Proven absent at the broker: the intent ends, and an exit or a part is tried again."""
     row = (await connection.execute(_INTENT, {"id": intent})).one()
     if row.state != IntentState.UNKNOWN.value:
         return []
     journal = await Journal.open(connection, [row.account_id], now)
-    if row.role == Role.EXIT.value:
+    if Role(row.role).ends:
         await _next_attempt(journal, row)
     message = "The broker does not know it: it never arrived."
     await end_intents(
@@ -141,14 +141,17 @@ async def abandon(connection: AsyncConnection, intent: IntentId, now: datetime) 
 async def _next_attempt(journal: Journal, row: Any) -> None:
     before = intent_of(row)
     attempt = before.attempt + 1
+    is_part = before.role is Role.REDUCE
     again = replace(
         before,
         id=intent_id(before.cause, before.cause_id, before.account_id, before.leg, attempt),
         attempt=attempt,
-        qty_contracts=0,
+        qty_contracts=before.qty_contracts if is_part else 0,
     )
     seq = journal.next_intent_seq(AccountId(row.account_id))
-    await insert_intents(journal.connection, [row_of(again, row.root, seq, journal.now)])
+    # What legs closed since the quantity of a part was told counts for its next attempt, too.
+    since = row.created_at if is_part else journal.now
+    await insert_intents(journal.connection, [row_of(again, row.root, seq, since)])
 
 
 async def _refuse(

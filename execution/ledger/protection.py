@@ -80,7 +80,7 @@ _NAKED: Final = text(f"""
       AND NOT EXISTS (
         SELECT 1 FROM intents o WHERE o.account_id = p.account_id
           AND o.strategy_id = p.strategy_id AND o.contract = p.contract AND o.ended_at IS NULL
-          AND o.role IN ('stop_loss', 'exit'))
+          AND o.role IN ('stop_loss', 'exit', 'reduce'))
     ORDER BY p.account_id, p.strategy_id, p.contract, e.account_seq DESC
 """)
 # The last word of the strategy was "be flat", it was carried out, and still something is held: an
@@ -123,7 +123,7 @@ _ORPHANS: Final = text(f"""
 _STUCK: Final = text("""
     SELECT DISTINCT i.account_id FROM intents i JOIN accounts a ON a.id = i.account_id
     WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND i.ended_at IS NULL
-      AND i.role = 'exit' AND i.state IN ('PENDING', 'SENDING', 'UNKNOWN')
+      AND i.role IN ('exit', 'reduce') AND i.state IN ('PENDING', 'SENDING', 'UNKNOWN')
       AND i.created_at < clock_timestamp() - make_interval(secs => :older_than_s)
     ORDER BY i.account_id
 """)

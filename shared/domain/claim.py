@@ -179,10 +179,13 @@ def _judge_part(candidate: Candidate, now: datetime) -> Verdict:
 
 
 def _moves_the_position(order: Working) -> bool:
-    """A market order on its way, or a leg of which it is not known yet where it works."""
+    """A market order on its way, or a leg of which it is not known yet where it works.
+
+    So is a resting entry that has begun to fill: its legs are for more than is held.
+    """
     if order.role.protective:
         return order.broker_order_id is None
-    return order.order_type is OrderType.MARKET
+    return order.order_type is OrderType.MARKET or order.filled_contracts > 0
 
 
 def _legs_of(candidate: Candidate) -> Iterator[Working]:

@@ -24,7 +24,7 @@ from shared.domain.ids import (
     StrategyId,
     UserId,
 )
-from shared.domain.order import OrderIntent, Role
+from shared.domain.order import OrderIntent, OrderType, Role
 from shared.domain.plan import Denied, Plan
 from shared.domain.signal import Signal
 from shared.domain.strategy import AccountLink, Strategy
@@ -84,10 +84,29 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class LegResize:
+    """A leg to work for another quantity where it stands, filled contracts included.
+
+    None: to be cancelled, nothing is left of it.
+    """
+
+    connection_id: ConnectionId
+    intent_id: IntentId
+    broker_order_id: int
+    order_type: OrderType
+    qty_contracts: int | None
+    price: Decimal | None
+    stop_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Claims:
+    """`resizes`: for each part that waits for its legs, what they have to become, in that order."""
+
     claimed: tuple[Claimed, ...]
     cancels: tuple[Cancel, ...]
     events: tuple[Envelope, ...]
+    resizes: tuple[tuple[LegResize, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

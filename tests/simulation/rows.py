@@ -171,6 +171,7 @@ class FillRow:
     trade_date: date
     active: bool
     filled_at: datetime
+    recorded_at: datetime
 
     @property
     def fill(self) -> Fill:

@@ -38,7 +38,7 @@ def signal(rng: Random) -> Signal:
     price = rng.choice((QUOTE, None))
     match rng.randrange(6):
         case 0 | 1:
-            return replace(CLOSE, symbol=symbol)
+            return replace(CLOSE, symbol=symbol, quantity=rng.choice((None, None, 1, 2)))
         case 2:
             goal = rng.randint(-2, 2)
             return replace(BUY, kind=SignalKind.TARGET, side=None, target_position=goal)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.contracts.envelope import Envelope
-from shared.domain.claim import Candidate, End, Send, Wait, Working, stale
+from shared.domain.claim import Candidate, End, Send, Wait, stale
 from shared.domain.ids import AccountId, ConnectionId, IntentId
 from shared.domain.instruments import product_of
 from shared.domain.order import IntentState, OrderIntent, Role
@@ -16,13 +16,13 @@ from shared.ports.ledger import AccountRef, Cancel, Claimed, Claims, Judge, Leas
 from tests.simulation.ledger.endings import Ending, end_intents
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.ledger.leases import is_live
+from tests.simulation.ledger.legs import closed_by_legs, resized, working_of
 from tests.simulation.ledger.protection import held_of, orphans
 from tests.simulation.rows import IntentRow
 from tests.simulation.store import Store
 
 _AT_ONCE: Final = 200
 _UNSENT: Final = (IntentState.PENDING, IntentState.SENDING)
-_MAY_TRADE: Final = (IntentState.SENDING, IntentState.ACCEPTED, IntentState.WORKING)
 _OVER: Final = End(
     IntentState.SKIPPED, "entry.superseded", "A later signal closed the strategy before it went."
 )
@@ -35,6 +35,7 @@ def claim(store: Store, held: Sequence[Lease], judge: Judge, now: datetime) -> C
     turn = [row for row in opened if _is_turn(store, row, opened, epochs, now)][:_AT_ONCE]
     endings = _hopeless(store, {lease.connection_id for lease in held}, opened, now)
     claimed: list[Claimed] = []
+    resizes = []
     cancels = orphans(store, {lease.connection_id for lease in held}, now)
     for row in turn:
         connection = store.connection_of(row.account_id)
@@ -45,7 +46,10 @@ def claim(store: Store, held: Sequence[Lease], judge: Judge, now: datetime) -> C
             endings[row.id] = (row.account_id, verdict)
         elif isinstance(verdict, Wait):
             cancels += [Cancel(connection, order) for order in verdict.cancel]
-    return Claims(tuple(claimed), tuple(cancels), tuple(_end(store, endings, now)))
+            if verdict.resize:
+                resizes.append(resized(store, connection, verdict.resize))
+    events = tuple(_end(store, endings, now))
+    return Claims(tuple(claimed), tuple(cancels), events, tuple(resizes))
 
 
 def _holds(store: Store, lease: Lease, now: datetime) -> bool:
@@ -86,7 +90,7 @@ def _stops_exit(other: IntentRow, row: IntentRow) -> bool:
     if (other.intent.strategy_id, other.root) != (row.intent.strategy_id, row.root):
         return False
     unsent = other.account_seq < row.account_seq and other.state in _UNSENT
-    in_doubt = other.role is Role.EXIT and other.state in (
+    in_doubt = other.role.ends and other.state in (
         IntentState.SENDING,
         IntentState.UNKNOWN,
     )
@@ -117,7 +121,7 @@ def _superseded(store: Store, row: IntentRow, opened: list[IntentRow]) -> bool:
     here = [each for each in opened if each.account_id == row.account_id and each.root == row.root]
     leaving = any(
         each.intent.strategy_id == row.intent.strategy_id
-        and each.role is Role.EXIT
+        and each.role.ends
         and each.state is IntentState.PENDING
         and each.account_seq > row.account_seq
         for each in here
@@ -136,22 +140,8 @@ def _candidate(store: Store, row: IntentRow, opened: list[IntentRow]) -> Candida
         tick=product_of(row.root).tick_size,
         after_state=None if after is None else after.state,
         owner_net=0 if held is None else held_of(store, held),
-        working=_working(row, opened) if row.role is Role.EXIT else (),
-    )
-
-
-def _working(row: IntentRow, opened: list[IntentRow]) -> tuple[Working, ...]:
-    return tuple(
-        Working(
-            each.id,
-            each.broker_order_id,
-            each.role,
-            each.intent.order_type,
-            each.state,
-            each.claimed_at,
-        )
-        for each in opened
-        if each.owner == row.owner and each.id != row.id and each.state in _MAY_TRADE
+        working=working_of(store, row, opened) if row.role.ends else (),
+        closed_by_legs=closed_by_legs(store, row),
     )
 
 
@@ -169,7 +159,9 @@ def _freeze(
 def _send(store: Store, intent: OrderIntent, epoch: int, now: datetime) -> None:
     row = store.intents.one(intent.id)
     if row.state is IntentState.PENDING:
-        sending = replace(row, state=IntentState.SENDING, claimed_at=now, claim_epoch=epoch)
+        since = now if row.role is Role.REDUCE else row.created_at
+        row = replace(row, created_at=since, claimed_at=now, claim_epoch=epoch)
+        sending = replace(row, state=IntentState.SENDING)
         store.intents.change(replace(sending, intent=intent))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -28,7 +29,7 @@ def apply(journal: Journal, account: AccountId, fact: FillFact) -> set[IntentId]
         if known.active and not fact.active:
             _void(journal, known)
         return set()
-    row = _row(account, fact, intent)
+    row = _row(account, fact, intent, journal.now)
     journal.store.fills.put((account, fact.fill_id), row)
     if not row.active:
         return set()
@@ -37,7 +38,7 @@ def apply(journal: Journal, account: AccountId, fact: FillFact) -> set[IntentId]
     return set() if intent is None else _count(journal, intent.id)
 
 
-def _row(account: AccountId, fact: FillFact, intent: IntentRow | None) -> FillRow:
+def _row(account: AccountId, fact: FillFact, intent: IntentRow | None, now: datetime) -> FillRow:
     return FillRow(
         account_id=account,
         broker_fill_id=fact.fill_id,
@@ -54,6 +55,7 @@ def _row(account: AccountId, fact: FillFact, intent: IntentRow | None) -> FillRo
         trade_date=fact.trade_date,
         active=fact.active,
         filled_at=fact.at,
+        recorded_at=now,
     )
 
 

@@ -122,7 +122,7 @@ def abandon(store: Store, intent: IntentId, now: datetime) -> list[Envelope]:
     if row.state is not IntentState.UNKNOWN:
         return []
     journal = Journal.open(store, [row.account_id], now)
-    if row.role is Role.EXIT:
+    if row.role.ends:
         _next_attempt(journal, row)
     message = "The broker does not know it: it never arrived."
     end_intents(journal, [Ending(intent, IntentState.ABANDONED, "broker.never_arrived", message)])
@@ -133,4 +133,10 @@ def _next_attempt(journal: Journal, row: IntentRow) -> None:
     before = row.intent
     attempt = before.attempt + 1
     key = intent_id(before.cause, before.cause_id, before.account_id, before.leg, attempt)
-    insert(journal, replace(before, id=key, attempt=attempt, qty_contracts=0), row.root)
+    again = replace(before, id=key, attempt=attempt)
+    if row.role is Role.REDUCE:
+        insert(journal, again, row.root)
+        made = journal.store.intents.one(key)
+        journal.store.intents.change(replace(made, created_at=row.created_at))
+    else:
+        insert(journal, replace(again, qty_contracts=0), row.root)

@@ -148,7 +148,7 @@ def _stopless(
     """A filled entry was given a stop that is gone, and nothing else ends its position."""
     if held.updated_at >= before:
         return None
-    if any(row.ended_at is None and row.role in (Role.STOP_LOSS, Role.EXIT) for row in mine):
+    if any(row.ended_at is None and (row.role is Role.STOP_LOSS or row.role.ends) for row in mine):
         return None
     entries = (row for row in mine if row.role is Role.ENTRY and row.created_at > now - _LOOK_BACK)
     legs_of = store.intents.legs
@@ -216,7 +216,7 @@ def stuck_exits(
         {
             row.account_id
             for row in store.intents.open()
-            if row.role is Role.EXIT
+            if row.role.ends
             and row.state in _NOT_THERE
             and row.created_at < before
             and store.connection_of(row.account_id) in connections

@@ -1,0 +1,98 @@
+"""The working orders that an exit meets, and the legs that have to change their quantity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from shared.domain.claim import Working
+from shared.domain.cover import Resize
+from shared.domain.ids import ConnectionId
+from shared.domain.order import IntentState, Role
+from shared.ports.ledger import LegResize
+from tests.simulation.rows import IntentRow
+from tests.simulation.store import Store
+
+_MAY_TRADE: Final = (IntentState.SENDING, IntentState.ACCEPTED, IntentState.WORKING)
+
+
+def working_of(store: Store, row: IntentRow, opened: Sequence[IntentRow]) -> tuple[Working, ...]:
+    met = (
+        each
+        for each in opened
+        if each.owner == row.owner and each.id != row.id and each.state in _MAY_TRADE
+    )
+    return tuple(
+        working(store, each) for each in met if row.role is Role.EXIT or _protects(store, each)
+    )
+
+
+def _protects(store: Store, row: IntentRow) -> bool:
+    """A part leaves alone the legs of an entry that has not filled at all."""
+    parent = None if row.intent.parent is None else store.intents.one(row.intent.parent)
+    return parent is None or parent.filled_qty > 0
+
+
+def working(store: Store, row: IntentRow) -> Working:
+    return Working(
+        intent_id=row.id,
+        broker_order_id=row.broker_order_id,
+        role=row.role,
+        order_type=row.intent.order_type,
+        state=row.state,
+        claimed_at=row.claimed_at,
+        qty_contracts=row.intent.qty_contracts,
+        filled_contracts=row.filled_qty,
+        pair=f"{row.intent.parent}.{_number(store, row)}",
+        seq=_entry_seq(store, row),
+    )
+
+
+def _number(store: Store, row: IntentRow) -> int:
+    """Which of its entry's pairs it is: the first target belongs to the first stop, and so on."""
+    if row.intent.parent is None:
+        return 0
+    alike = [each for each in store.intents.legs(row.intent.parent) if each.role is row.role]
+    return sum(each.account_seq <= row.account_seq for each in alike)
+
+
+def _entry_seq(store: Store, row: IntentRow) -> int:
+    parent = row.intent.parent
+    return row.account_seq if parent is None else store.intents.one(parent).account_seq
+
+
+def closed_by_legs(store: Store, row: IntentRow) -> int:
+    """What the owner's legs have closed since the quantity of a part was told."""
+    if row.role is not Role.REDUCE:
+        return 0
+    return sum(
+        fill.qty
+        for fill in store.fills.rows()
+        if (fill.account_id, fill.strategy_id, fill.contract) == row.owner
+        and fill.active
+        and fill.recorded_at > row.created_at
+        and fill.role in (Role.TAKE_PROFIT.value, Role.STOP_LOSS.value)
+    )
+
+
+def resized(
+    store: Store, connection: ConnectionId, changes: Iterable[Resize]
+) -> tuple[LegResize, ...]:
+    """The changes in their order, each with the prices where its leg works."""
+    return tuple(_resized(store, connection, each) for each in changes)
+
+
+def _resized(store: Store, connection: ConnectionId, change: Resize) -> LegResize:
+    row = store.intents.one(change.leg.intent_id)
+    shown = store.orders.get((row.account_id, change.leg.broker_order_id))
+    price = None if shown is None else shown.price
+    stop_price = None if shown is None else shown.stop_price
+    return LegResize(
+        connection_id=connection,
+        intent_id=row.id,
+        broker_order_id=change.leg.broker_order_id,
+        order_type=row.intent.order_type,
+        qty_contracts=change.qty_contracts,
+        price=row.intent.price if price is None else price,
+        stop_price=row.intent.stop_price if stop_price is None else stop_price,
+    )
