@@ -14,7 +14,7 @@ from typing import Final
 from shared.domain.alert_signal import Signal, SignalOrderType
 from shared.domain.decision.ask import Ask, ask_of, inverted
 from shared.domain.decision.entry import Entry
-from shared.domain.decision.exits import exits_of, holdings
+from shared.domain.decision.exits import exits_of, holdings, parts_of
 from shared.domain.decision.legs import Legs, legs_of
 from shared.domain.decision.market import Market, market_of
 from shared.domain.decision.rungs import exits_for
@@ -26,7 +26,7 @@ from shared.domain.errors import TradeManagerError
 from shared.domain.gates import first_denial
 from shared.domain.instruments import product_of, warning_of
 from shared.domain.order import Action, OrderType, Role
-from shared.domain.plan import Denied, Draft, Plan, blocked, skipped
+from shared.domain.plan import Denied, Draft, Held, Plan, blocked, skipped
 from shared.domain.position import expected_net
 from shared.domain.price import Rounding, snap
 from shared.domain.rules.entries import Direction, Opposite
@@ -80,9 +80,10 @@ def _entering(question: _Question) -> Plan | Denied:
     if settled is not None:
         return settled
     sized, row = _row(question, held)
-    exits = exits_of(holdings(question.scene.book, market.root)) if row.move.exits else ()
+    found = holdings(question.scene.book, market.root) if row.move.exits else ()
     if row.move is Move.REDUCE:
-        return _part_not_offered(sized, held)
+        return _part(question, row, found, sized)
+    exits = exits_of(found)
     if not row.move.enters:
         return _outcome(question, row, exits, sized, held)
     entry = _entry(question, market, row.move, sized, held)
@@ -134,7 +135,7 @@ def _ending(question: _Question) -> Plan | Denied:
         held = found[0].net_qty
     sized, row = _row(question, held)
     if row.move is Move.REDUCE:
-        return _part_not_offered(sized, held)
+        return _part(question, row, meant, sized)
     return _outcome(question, row, exits_of(meant), sized, held)
 
 
@@ -182,13 +183,12 @@ def _outcome(
     return refuse(row.code, row.says, **detail)
 
 
-def _part_not_offered(sized: Sized, held: int) -> Denied:
-    return blocked(
-        "plan.reduce",
-        "Only a part would be closed; reducing by part is not offered.",
-        part=str(sized.qty_contracts),
-        position=str(held),
-    )
+def _part(question: _Question, row: Row, held: tuple[Held, ...], sized: Sized) -> Plan:
+    """The contracts of a part: of one side, since a part of a net is taken off its side."""
+    side = question.ask.side
+    meant = tuple(each for each in held if side == 0 or each.net_qty * side > 0)
+    parts = parts_of(meant, sized.qty_contracts, question.scene.on)
+    return Plan(parts, row.code, _says(row, parts))
 
 
 def _entry(question: _Question, market: Market, move: Move, sized: Sized, held: int) -> Entry:
@@ -253,4 +253,6 @@ def in_words(draft: Draft) -> str:
     """One order of a plan as a trader says it."""
     if draft.role is Role.ENTRY:
         return f"{draft.action} {draft.qty_contracts} {draft.contract}"
+    if draft.role is Role.REDUCE:
+        return f"Close {draft.qty_contracts} {draft.contract}"
     return f"Close {draft.contract}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from shared.domain.instruments import sibling
 from shared.domain.order import Action, Role
 from shared.domain.plan import Book, Draft, Held
 from shared.domain.position import expected_net
+from shared.domain.symbols import parse_contract
 
 
 def holdings(book: Book, root: str | None) -> tuple[Held, ...]:
@@ -33,6 +36,36 @@ def exits_of(held: tuple[Held, ...]) -> tuple[Draft, ...]:
             qty_contracts=0,
         )
         for each in held
+    )
+
+
+def parts_of(held: tuple[Held, ...], qty_contracts: int, on: date) -> tuple[Draft, ...]:
+    """Exits of `qty_contracts` together, the contract that expires first being closed first.
+
+    No part is more than its contract holds. `on` tells which decade a contract's name means.
+    """
+    parts, left = [], qty_contracts
+    for each in sorted(held, key=lambda some: _month(some, on)):
+        qty = min(left, abs(each.net_qty))
+        if qty > 0:
+            parts.append(_part(each, qty))
+        left -= qty
+    return tuple(parts)
+
+
+def _month(held: Held, on: date) -> tuple[int, int, str]:
+    contract = parse_contract(held.contract, on)
+    return contract.year, contract.month, contract.root
+
+
+def _part(held: Held, qty_contracts: int) -> Draft:
+    return Draft(
+        role=Role.REDUCE,
+        leg=f"reduce.{held.contract}",
+        action=Action.SELL if held.net_qty > 0 else Action.BUY,
+        root=held.root,
+        contract=held.contract,
+        qty_contracts=qty_contracts,
     )
 
 

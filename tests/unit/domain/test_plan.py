@@ -90,7 +90,8 @@ def summary(signal: Signal, net: int) -> object:
         (target(2), 1, [("entry", "Buy", 1)]),
         (target(-3), -1, [("entry", "Sell", 2)]),
         (target(2), 2, "plan.on_target"),
-        (target(1), 2, "plan.reduce"),
+        (target(1), 2, [("reduce", "Sell", 1)]),
+        (target(-1), -3, [("reduce", "Buy", 2)]),
         (target(2), -1, [("exit", "Buy", 0), ("entry", "Buy", 2)]),
         (target(-1), 4, [("exit", "Sell", 0), ("entry", "Sell", 1)]),
     ],
@@ -158,10 +159,40 @@ def test_a_close_that_names_a_side_never_ends_the_other() -> None:
     assert summary(close_long, -2) == "plan.other_side"
 
 
-def test_a_partial_close_is_refused_and_an_ample_one_closes_all() -> None:
-    assert summary(replace(CLOSE, quantity=1), 2) == "plan.reduce"
+def test_a_partial_close_is_a_part_and_an_ample_one_closes_all() -> None:
+    assert summary(replace(CLOSE, quantity=1), 2) == [("reduce", "Sell", 1)]
     assert summary(replace(CLOSE, quantity=2), 2) == [("exit", "Sell", 0)]
-    assert summary(replace(CLOSE, quantity=1, sentiment=Sentiment.FLAT), 2) != "plan.reduce"
+    assert summary(replace(CLOSE, quantity=1, sentiment=Sentiment.FLAT), 2) == [("exit", "Sell", 0)]
+
+
+@pytest.mark.parametrize(
+    ("qty", "expected"),
+    [
+        (1, [("NQZ6", 1)]),
+        (2, [("NQZ6", 2)]),
+        (4, [("NQZ6", 2), ("NQH7", 2)]),
+        (5, [("NQZ6", 2), ("NQH7", 2), ("NQM7", 1)]),
+    ],
+)
+def test_a_part_over_several_contracts_ends_the_nearest_first(
+    qty: int, expected: list[tuple[str, int]]
+) -> None:
+    months = (Held("NQH7", "NQ", 2), Held("NQZ6", "NQ", 2), Held("NQM7", "NQ", 2))
+    verdict = decide(replace(CLOSE, quantity=qty), STRATEGY, LINK, scene(Book(held=months)))
+    assert isinstance(verdict, Plan)
+    assert [(each.contract, each.qty_contracts) for each in verdict.drafts] == expected
+    assert {each.leg for each in verdict.drafts} == {f"reduce.{name}" for name, _ in expected}
+
+
+def test_a_part_of_a_side_leaves_the_other_side_alone() -> None:
+    spread = (Held("NQZ6", "NQ", -2), Held("NQH7", "NQ", 4))
+    short = replace(CLOSE, quantity=1, prev_sentiment=Sentiment.SHORT)
+    verdict = decide(short, STRATEGY, LINK, scene(Book(held=spread)))
+    assert isinstance(verdict, Plan)
+    assert [(each.contract, each.action) for each in verdict.drafts] == [("NQZ6", Action.BUY)]
+    on_target = decide(target(1), STRATEGY, LINK, scene(Book(held=spread)))
+    assert isinstance(on_target, Plan)
+    assert [(each.contract, each.action) for each in on_target.drafts] == [("NQH7", Action.SELL)]
 
 
 def open_entry(state: IntentState = IntentState.PENDING) -> OpenIntent:
@@ -234,7 +265,7 @@ def test_plans_keep_their_promises(
         assert verdict.disposition in (Disposition.SKIPPED, Disposition.BLOCKED)
         return
     entries = [each for each in verdict.drafts if each.role is Role.ENTRY]
-    exits = [each for each in verdict.drafts if each.role is Role.EXIT]
+    exits = [each for each in verdict.drafts if each.role.ends]
     if signal.kind is SignalKind.CLOSE:
         assert not entries
     for each in exits:
@@ -266,7 +297,8 @@ REVERSE = replace(BUY, kind=SignalKind.REVERSE, side=None)
         (replace(REVERSE, side=Side.BUY), -2, [("exit", "Buy", 0), ("entry", "Buy", 1)]),
         (replace(REVERSE, side=Side.SELL), -2, "plan.on_target"),
         (replace(BUY, kind=SignalKind.CANCEL, side=None), 1, "plan.unsupported"),
-        (replace(CLOSE, close_percent=Decimal(50)), 2, "plan.reduce"),
+        (replace(CLOSE, close_percent=Decimal(50)), 2, [("reduce", "Sell", 1)]),
+        (replace(CLOSE, close_percent=Decimal(50)), -5, [("reduce", "Buy", 2)]),
         (replace(CLOSE, close_percent=Decimal(50)), 1, "size.zero"),
     ],
 )

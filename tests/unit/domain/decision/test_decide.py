@@ -88,6 +88,10 @@ def carried_out(verdict: Plan | Denied, net: int) -> int:
             case Role.EXIT:
                 assert draft.action.sign * net < 0
                 net = 0
+            case Role.REDUCE:
+                assert draft.action.sign * net < 0
+                assert 0 < draft.qty_contracts <= abs(net), "a part is never more than is held"
+                net += draft.action.sign * draft.qty_contracts
             case _:
                 net += draft.action.sign * draft.qty_contracts
     return net
@@ -115,6 +119,11 @@ def promised(signal: Signal, strategy: Strategy, net: int, after: int) -> None:
         assert after == 0 or (after * net > 0 and abs(after) <= abs(net)), "never grows or flips"
         return
     wanted = wanted_side(signal, net)
+    if after * net > 0 and abs(after) < abs(net):
+        towards = (after - net) * wanted > 0
+        assert towards or after == signal.target_position, "a part goes where the alert says"
+        assert strategy.rules.opposite is Opposite.NET or not towards, "only netting closes a part"
+        return
     if strategy.rules.direction is Direction.LONG_ONLY:
         assert after >= 0 or after == net
     if strategy.rules.direction is Direction.SHORT_ONLY:
@@ -158,6 +167,33 @@ def test_a_quantity_is_the_setting_times_the_multiplier_once(
     else:
         assert isinstance(verdict, Plan)
         assert verdict.drafts[0].qty_contracts == expected
+
+
+@given(
+    nets=st.lists(st.integers(1, 6), min_size=1, max_size=4),
+    parts=st.lists(st.integers(1, 8), min_size=1, max_size=12),
+    side=st.sampled_from([1, -1]),
+)
+def test_partial_exits_sum_to_the_entry(nets: list[int], parts: list[int], side: int) -> None:
+    names = ("NQZ6", "NQH7", "NQM7", "NQU7")
+    held = {name: side * net for name, net in zip(names, nets, strict=False)}
+    asked = closed = 0
+    for qty in parts:
+        book = Book(held=tuple(Held(name, "NQ", net) for name, net in held.items() if net))
+        part = replace(ORDER, kind=SignalKind.CLOSE, quantity=qty)
+        verdict = decide(part, STRATEGY, LINK, replace(scene(0), book=book))
+        asked = min(sum(nets), asked + qty)
+        if isinstance(verdict, Denied):
+            assert closed == asked == sum(nets)
+            continue
+        for draft in verdict.drafts:
+            whole = abs(held[draft.contract])
+            took = whole if draft.role is Role.EXIT else draft.qty_contracts
+            assert 0 < took <= whole
+            assert draft.action.sign == -side
+            held[draft.contract] += draft.action.sign * took
+            closed += took
+        assert closed == asked, "exactly what was asked for, over all its contracts"
 
 
 def test_a_cap_bounds_the_position_not_only_the_order() -> None:
