@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.domain.risk.prop import (
@@ -104,6 +104,7 @@ marks = st.lists(
 
 
 @pytest.mark.parametrize("kind", DrawdownKind)
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the clock of a busy machine
 @given(steps=marks, cut=st.integers(0, 40))
 def test_a_restart_at_any_point_forgets_nothing(
     kind: DrawdownKind, steps: list[tuple[int, int, int]], cut: int
@@ -127,6 +128,7 @@ def test_a_restart_at_any_point_forgets_nothing(
 
 
 @pytest.mark.parametrize("kind", DrawdownKind)
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the clock of a busy machine
 @given(steps=marks)
 def test_the_floor_never_falls_and_the_room_is_honest(
     kind: DrawdownKind, steps: list[tuple[int, int, int]]
