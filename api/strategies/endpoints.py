@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import status
+from fastapi import Body, status
 
 from api.access import SESSION, Router
 from api.deps import CurrentUser, ReadConn, Resources, WriteConn
-from api.strategies import queries, service
+from api.strategies import queries, service, what_if
 from api.strategies.schemas import (
     CreateIn,
     NamesOut,
@@ -19,10 +19,22 @@ from api.strategies.schemas import (
     StrategyItem,
     UpdateIn,
 )
+from api.strategies.what_if_schemas import (
+    ExplainOut,
+    PreviewIn,
+    PreviewOut,
+    Settings,
+    ValidateOut,
+)
 from api.wire import ExactJson, PathId, QueryId, QueryText
 
 router = Router(SESSION, prefix="/api/strategies", tags=["strategies"])
 ROUTERS: Final = (router,)
+
+SettingsBody = Annotated[
+    Settings,
+    Body(examples=[{"name": "Breakout", "symbol": "NQ1!", "rules": {"direction": "long_only"}}]),
+]
 
 
 @router.post("/create/", status_code=status.HTTP_201_CREATED)
@@ -40,6 +52,53 @@ async def change(
 ) -> SavedOut:
     """Changes only what is named."""
     return await service.change(connection, resources, user, body)
+
+
+@router.post("/validate/")
+async def validate(
+    user: CurrentUser, connection: WriteConn, resources: Resources, settings: SettingsBody
+) -> ValidateOut:
+    """Every problem that saving these settings would meet, and nothing is saved.
+
+    With an `id` as for an update, without one as for a new strategy.
+    """
+    return await what_if.validate(what_if.Request(connection, resources, user), settings)
+
+
+@router.post("/explain/")
+async def explain_settings(
+    user: CurrentUser, connection: WriteConn, resources: Resources, settings: SettingsBody
+) -> ExplainOut:
+    """The truth table of settings that are not saved: every alert against every position."""
+    return await what_if.explain(what_if.Request(connection, resources, user), None, settings)
+
+
+@router.get("/{strategy_id}/explain/")
+async def explain(
+    user: CurrentUser, connection: ReadConn, resources: Resources, strategy_id: PathId
+) -> ExplainOut:
+    """What each alert would do now in each linked account, by the code that decides."""
+    return await what_if.explain(what_if.Request(connection, resources, user), strategy_id, None)
+
+
+@router.post("/preview/")
+async def preview_settings(
+    user: CurrentUser, connection: WriteConn, resources: Resources, body: PreviewIn
+) -> PreviewOut:
+    """What an alert would do under `settings`. Nothing is stored and no order is sent."""
+    return await what_if.preview(what_if.Request(connection, resources, user), None, body)
+
+
+@router.post("/{strategy_id}/preview/")
+async def preview(
+    user: CurrentUser,
+    connection: WriteConn,
+    resources: Resources,
+    strategy_id: PathId,
+    body: PreviewIn,
+) -> PreviewOut:
+    """What an alert would do now, account by account. Nothing is stored and no order is sent."""
+    return await what_if.preview(what_if.Request(connection, resources, user), strategy_id, body)
 
 
 @router.get("/", response_model=list[StrategyItem] | StrategiesOut | NamesOut)

@@ -85,6 +85,15 @@ async def locked(connection: AsyncConnection, strategy_id: int) -> Row[Any]:
     return row
 
 
+async def require(connection: AsyncConnection, strategy_id: int) -> None:
+    """Raises NotFound."""
+    query = select(strategies.c.id).where(
+        strategies.c.id == strategy_id, strategies.c.deleted_at.is_(None)
+    )
+    if (await connection.execute(query)).one_or_none() is None:
+        raise unknown()
+
+
 async def names_of(connection: AsyncConnection) -> dict[int, str]:
     """Every strategy of the user that was not deleted: id -> name."""
     query = select(strategies.c.id, strategies.c.name).where(strategies.c.deleted_at.is_(None))
