@@ -12,6 +12,7 @@ end of it is unresolved.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,9 +21,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from execution.ledger import legs as legs_of
 from execution.ledger import protection
+from execution.ledger.claim_facts import entry_facts
 from execution.ledger.endings import Ending, end_intents
 from execution.ledger.journal import Journal
 from execution.ledger.rows import intent_of, tick_of
+from shared.db.controls import FENCE
 from shared.domain.claim import Candidate, End, Send, Wait, stale
 from shared.domain.ids import AccountId, ConnectionId, IntentId, UserId
 from shared.domain.order import IntentState, OrderIntent, Role
@@ -39,7 +42,7 @@ _TURN: Final = text(f"""
                AND q.strategy_id <> 0 AND sign(q.net_qty) = sign(p.net_qty)), 0) AS same_side,
            coalesce((SELECT q.net_qty FROM positions q WHERE q.account_id = p.account_id
              AND q.contract = p.contract AND q.strategy_id = 0), 0) AS external,
-           k.tick_size AS brokers_tick,
+           k.tick_size AS brokers_tick, {FENCE} AS nobody_says_stop,
            coalesce((SELECT sum(f.qty) FROM fills f WHERE i.role = 'reduce'
              AND f.account_id = i.account_id AND f.contract = i.contract
              AND f.strategy_id = i.strategy_id AND f.active AND f.recorded_at > i.created_at
@@ -138,11 +141,15 @@ async def claim(
     legs = await _legs(connection, [row.id for row in rows])
     ends = [row.id for row in rows if Role(row.role).ends]
     working = await legs_of.working_of(connection, ends)
+    facts = await entry_facts(connection, [row for row in rows if row.role == "entry"], now)
     sends: list[tuple[Any, Send]] = []
     cancels: list[Cancel] = orphans
     resizes = []
     for row in rows:
-        verdict = judge(_candidate(row, legs.get(row.id, ()), working.get(row.id, ())))
+        if row.role == "entry" and not (row.nobody_says_stop and row.id in facts):
+            continue  # a word is being said that this transaction cannot see: the next one will
+        candidate = _candidate(row, legs.get(row.id, ()), working.get(row.id, ()))
+        verdict = judge(replace(candidate, facts=facts.get(row.id)))
         if isinstance(verdict, Send):
             sends.append((row, verdict))
         elif isinstance(verdict, End):
@@ -180,7 +187,10 @@ async def _end(
     journal = await Journal.open(connection, (account for account, _ in endings.values()), now)
     await end_intents(
         journal,
-        [Ending(each, end.state, end.code, end.message) for each, (_, end) in endings.items()],
+        [
+            Ending(each, end.state, end.code, end.message, end.detail)
+            for each, (_, end) in endings.items()
+        ],
     )
     return await journal.close()
 

@@ -7,8 +7,8 @@ signals are decided, oldest first, so a missing, late or doubled bell changes no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import insert, text
@@ -17,9 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from execution.ledger.journal import Journal
 from execution.ledger.rows import insert_intents, row_of
 from shared.contracts.envelope import Envelope
-from shared.contracts.signals import SignalDecided
+from shared.contracts.signals import SignalDecided, SignalExitRefused
 from shared.db.scenes import Setup, load_scenes, load_setup
 from shared.db.tables.signals import signal_decisions
+from shared.domain.decision.past import asks_entry
+from shared.domain.decision.refused import in_words, refuses_exit, withheld_detail
+from shared.domain.gates.age import expires_at
 from shared.domain.ids import AccountId, SignalId, StrategyId
 from shared.domain.intents import intents_of
 from shared.domain.plan import Denied, Disposition, Draft, Plan
@@ -55,6 +58,7 @@ class _Job:
     content: dict[str, Any]
     expires_at: datetime
     now: datetime
+    entry_no: int | None = None
 
 
 async def undecided(connection: AsyncConnection) -> list[StrategyId]:
@@ -75,9 +79,8 @@ async def fan_out(
     setup = await load_setup(connection, strategy)
     journal = await Journal.open(connection, (link.account_id for link in setup.links), now)
     for row in signals:
-        job = _Job(
-            SignalId(row.id), row.content, row.received_at + timedelta(seconds=max_age_s), now
-        )
+        until = expires_at(setup.strategy, row.received_at, max_age_s)
+        job = _Job(SignalId(row.id), row.content, until, now)
         await _decide_one(connection, journal, setup, job, decide)
     return await journal.close()
 
@@ -92,13 +95,18 @@ async def _decide_one(
         await _write(connection, [_decision(setup, job, NO_ACCOUNT, none)], [])
         return
     # Read anew for each signal: the one before it may have planned intents.
-    accounts = [link.account_id for link in setup.links]
-    scenes = await load_scenes(connection, setup.strategy.id, job.now, accounts)
+    scenes = await load_scenes(connection, setup, job.now)
+    if asks_entry(signal):
+        before = max(scene.history.asked_entries for scene in scenes.values())
+        job = replace(job, entry_no=before + 1)
     decisions, rows = [], []
     for link in setup.links:
-        verdict = decide(signal, setup.strategy, link, scenes[link.account_id])
+        scene = scenes[link.account_id]
+        verdict = decide(signal, setup.strategy, link, scene)
         decisions.append(_decision(setup, job, link.account_id, verdict))
         _tell(journal, setup, job, link.account_id, verdict)
+        if refuses_exit(decide, signal, setup.strategy, link, scene):
+            _alarm(journal, setup, job, link.account_id, verdict)
         if isinstance(verdict, Plan):
             rows += _intents(journal, setup, job, link.account_id, verdict.drafts)
     await _write(connection, decisions, rows)
@@ -122,8 +130,9 @@ def _decision(
         "strategy_id": setup.strategy.id,
         "disposition": disposition,
         "code": verdict.code,
-        "message": verdict.message,
+        "message": in_words(verdict),
         "detail": detail,
+        "entry_no": job.entry_no,
         "decided_at": job.now,
         "ended_at": None if disposition is Disposition.PLANNED else job.now,
     }
@@ -131,7 +140,7 @@ def _decision(
 
 def _summary(verdict: Plan | Denied) -> tuple[Disposition, dict[str, str]]:
     if isinstance(verdict, Plan):
-        return Disposition.PLANNED, {}
+        return Disposition.PLANNED, withheld_detail(verdict)
     return verdict.disposition, verdict.detail
 
 
@@ -145,9 +154,23 @@ def _tell(
         account_id=account,
         disposition=disposition,
         code=verdict.code,
-        message=verdict.message,
+        message=in_words(verdict),
     )
     key = f"{job.signal_id}:{account}:{disposition}"
+    journal.tell(account, body, key, job.signal_id, f"signal:{job.signal_id}")
+
+
+def _alarm(
+    journal: Journal, setup: Setup, job: _Job, account: AccountId, verdict: Plan | Denied
+) -> None:
+    body = SignalExitRefused(
+        signal_id=job.signal_id,
+        strategy_id=setup.strategy.id,
+        account_id=account,
+        code=verdict.code,
+        message=verdict.message,
+    )
+    key = f"{job.signal_id}:{account}"
     journal.tell(account, body, key, job.signal_id, f"signal:{job.signal_id}")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,6 +22,7 @@ class Ending:
     state: IntentState
     code: str
     message: str
+    detail: dict[str, str] = field(default_factory=dict)  # the values that were compared
 
 
 # An intent ends only from a state its transition table allows; its unsent legs end with it.
@@ -39,8 +41,8 @@ _END_LEGS: Final = text("""
 # The last intent of a decision that was an order of its own (not a leg) gives its end. A filled
 # one wins: a reverse whose exit was already flat and whose entry filled is FILLED.
 _DECIDE: Final = text("""
-    UPDATE signal_decisions d SET disposition = done.state, code = done.code,
-      message = done.message, ended_at = :now
+    UPDATE signal_decisions d SET disposition = done.state, code = done.code, ended_at = :now,
+      message = concat_ws(' ', nullif(done.message, ''), d.detail ->> 'withheld_message')
     FROM (
       SELECT DISTINCT ON (i.signal_id, i.account_id) i.signal_id, i.account_id, i.state,
         coalesce(i.code, 'order.' || lower(i.state)) AS code, coalesce(i.message, '') AS message
@@ -62,6 +64,14 @@ _SIGNALS: Final = text("""
 """)
 
 
+_COMPARED: Final = text("""
+    UPDATE signal_decisions d SET detail = d.detail || CAST(:detail AS jsonb)
+    FROM intents i
+    WHERE i.id = :id AND d.signal_id = i.signal_id AND d.account_id = i.account_id
+      AND d.ended_at IS NULL
+""")
+
+
 async def end_intents(journal: Journal, endings: Sequence[Ending]) -> None:
     """End these intents (ends of one state at a time share a statement) and their decisions."""
     for state in sorted({ending.state for ending in endings}):
@@ -80,6 +90,13 @@ async def end_intents(journal: Journal, endings: Sequence[Ending]) -> None:
         await journal.connection.execute(
             _END_LEGS, {"parents": [row.id for row in ended], "now": journal.now}
         )
+    compared = [
+        {"id": ending.intent, "detail": json.dumps(ending.detail)}
+        for ending in endings
+        if ending.detail
+    ]
+    if compared:
+        await journal.connection.execute(_COMPARED, compared)
     await end_decisions(journal, [ending.intent for ending in endings])
 
 

@@ -131,13 +131,19 @@ _ATTEMPTS: Final = text("""
     SELECT coalesce(max(attempt), 0) FROM intents
     WHERE cause = :cause AND cause_id = :cause_id AND account_id = :account AND leg = :leg
 """)
+# What is held, and what may come to be held: an exit cancels the entries of its owner first.
 _OWNED: Final = text("""
-    SELECT p.account_id, p.strategy_id, p.contract, p.root, p.net_qty FROM positions p
-    JOIN accounts a ON a.id = p.account_id
-    WHERE p.net_qty <> 0 AND p.strategy_id <> 0 AND a.user_id = :user
-      AND (CAST(:account AS bigint) IS NULL OR p.account_id = :account)
-      AND (CAST(:strategy AS bigint) IS NULL OR p.strategy_id = :strategy)
-    ORDER BY p.account_id, p.contract, p.strategy_id
+    SELECT o.account_id, o.strategy_id, o.contract, o.root FROM (
+      SELECT account_id, strategy_id, contract, root FROM positions
+      WHERE net_qty <> 0 AND strategy_id <> 0
+      UNION
+      SELECT account_id, strategy_id, contract, root FROM intents
+      WHERE ended_at IS NULL AND role = 'entry') o
+    JOIN accounts a ON a.id = o.account_id
+    WHERE a.user_id = :user
+      AND (CAST(:account AS bigint) IS NULL OR o.account_id = :account)
+      AND (CAST(:strategy AS bigint) IS NULL OR o.strategy_id = :strategy)
+    ORDER BY o.account_id, o.contract, o.strategy_id
 """)
 
 
@@ -224,7 +230,7 @@ async def guard_exit(connection: AsyncConnection, found: Naked, now: datetime) -
 
 
 async def close_all(connection: AsyncConnection, command: Command, now: datetime) -> list[Envelope]:
-    """An exit for everything the command's user holds within its account or strategy."""
+    """An exit for everything the command's user holds or enters in its account or strategy."""
     owned = list(
         await connection.execute(
             _OWNED,

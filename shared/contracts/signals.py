@@ -33,3 +33,17 @@ class SignalDecided(EventBody):
     disposition: str
     code: str
     message: str
+
+
+@register
+class SignalExitRefused(EventBody):
+    """An alarm: a signal would have closed what is held, but its strategy is switched off."""
+
+    type: ClassVar[str] = "signal.exit_refused.v1"
+    stream: ClassVar[str] = EVENTS
+
+    signal_id: int
+    strategy_id: int
+    account_id: int
+    code: str
+    message: str

@@ -42,7 +42,7 @@ WRITER: Final[dict[str, str]] = {
     "deliveries": "notifier",
 }
 
-APPEND_ONLY: Final = ("commands",)
+APPEND_ONLY: Final = ("commands", "controls")
 
 # Handed from one service to another: the first adds rows, the second takes them away.
 HANDED_OVER: Final[dict[str, tuple[str, str]]] = {

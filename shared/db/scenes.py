@@ -7,19 +7,21 @@ Under row security a user's transaction finds the user's own rows only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.db.controls import newest, said_of
+from shared.db.scene_books import EMPTY, AccountBooks, read_books
+from shared.db.scene_history import read_histories
 from shared.domain.calendar import trade_date
-from shared.domain.decision.scene import Scene
-from shared.domain.ids import AccountId, IntentId, StrategyId, UserId
-from shared.domain.order import Action, IntentState, Role
-from shared.domain.plan import Book, Held
-from shared.domain.position import OpenIntent
+from shared.domain.controls import halts_of
+from shared.domain.decision.past import span_of
+from shared.domain.decision.scene import Halt, Scene
+from shared.domain.ids import AccountId, StrategyId, UserId
 from shared.domain.rules import AccountRules, StrategyRules
 from shared.domain.strategy import AccountLink, SizeFrom, Strategy
 
@@ -28,31 +30,29 @@ UNSTORED: Final = StrategyId(-1)
 
 _STRATEGY: Final = text("SELECT * FROM strategies WHERE id = :strategy")
 _LINKS: Final = text("""
-    SELECT a.id, sa.enabled AND a.enabled AND c.enabled AS enabled,
+    SELECT a.id AS account_id, sa.enabled AND a.enabled AND c.enabled AS enabled,
            coalesce(sa.multiplier, a.multiplier) AS multiplier,
            coalesce(sa.max_contracts, a.max_contracts) AS max_contracts,
            coalesce(sa.custom_ticker, a.custom_ticker) AS custom_ticker,
-           a.netting = 'exclusive' AS exclusive, a.rules
+           a.netting = 'exclusive' AS exclusive, a.rules AS account_rules
     FROM strategy_accounts sa
     JOIN accounts a ON a.id = sa.account_id
     JOIN broker_connections c ON c.id = a.connection_id
     WHERE sa.strategy_id = :strategy
     ORDER BY a.id
 """)
-_LINKED: Final = text("""
-    SELECT account_id FROM strategy_accounts WHERE strategy_id = :strategy ORDER BY account_id
-""")
-_HELD: Final = text("""
-    SELECT account_id, strategy_id, contract, root, net_qty FROM positions
-    WHERE account_id = ANY (CAST(:accounts AS bigint[])) AND net_qty <> 0
-    ORDER BY account_id, contract, strategy_id
-""")
-_OPEN: Final = text("""
-    SELECT id, account_id, strategy_id, role, action, root, contract, state, account_seq,
-           qty - filled_qty AS remaining
-    FROM intents
-    WHERE account_id = ANY (CAST(:accounts AS bigint[])) AND ended_at IS NULL
-    ORDER BY account_id, account_seq
+_AROUND: Final = text(f"""
+    SELECT a.id, c.environment <> 'paper' AS keeps_hours,
+           {newest("CAST(:strategy AS bigint)")} AS said
+    FROM accounts a JOIN broker_connections c ON c.id = a.connection_id
+    WHERE a.id = ANY (CAST(:accounts AS bigint[]))
+""")  # noqa: S608 - our own expressions only
+# A follower sees strategies of its own user only, over all their accounts.
+_FOLLOWED: Final = text("""
+    SELECT s.id, coalesce((SELECT sum(p.net_qty) FROM positions p
+      WHERE p.strategy_id = s.id AND p.net_qty <> 0), 0) AS net_qty
+    FROM strategies s
+    WHERE s.id = ANY (CAST(:followed AS bigint[])) AND s.user_id = :user AND s.deleted_at IS NULL
 """)
 
 
@@ -62,65 +62,82 @@ class Setup:
     links: tuple[AccountLink, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is true of an account whatever is held in it."""
+
+    keeps_hours: bool
+    halts: tuple[Halt, ...]
+
+
 async def load_setup(connection: AsyncConnection, strategy: StrategyId) -> Setup:
     """Raises `NoResultFound` for a strategy that is not there, or not the user's."""
     row = (await connection.execute(_STRATEGY, {"strategy": strategy})).one()
     links = await connection.execute(_LINKS, {"strategy": strategy})
-    return Setup(_strategy(row), tuple(_link(each) for each in links))
+    return Setup(strategy_of(row), tuple(link_of(each) for each in links))
 
 
 async def load_scenes(
-    connection: AsyncConnection,
-    strategy: StrategyId,
-    now: datetime,
-    accounts: Sequence[AccountId] | None = None,
+    connection: AsyncConnection, setup: Setup, now: datetime
 ) -> dict[AccountId, Scene]:
-    """A scene per account the strategy is linked to, or per one of `accounts`.
+    """A scene per account of the setup, in at most four statements.
 
-    A strategy that is not stored is `UNSTORED` and names its accounts.
+    What concerns money is not in it. A strategy that is not stored is `UNSTORED`.
     """
-    if accounts is None:
-        linked = await connection.execute(_LINKED, {"strategy": strategy})
-        accounts = [AccountId(row.account_id) for row in linked]
-    held = list(await connection.execute(_HELD, {"accounts": accounts}))
-    open_intents = list(await connection.execute(_OPEN, {"accounts": accounts}))
-    on = trade_date(now)
+    me, accounts = setup.strategy.id, [link.account_id for link in setup.links]
+    if not accounts:
+        return {}
+    books = await read_books(connection, accounts)
+    around = await read_surroundings(connection, me, accounts)
+    span = span_of(setup.strategy, setup.links)
+    histories = await read_histories(connection, me, setup.strategy.user_id, accounts, span, now)
+    followed = await _followed(connection, setup.strategy)
     return {
-        account: Scene(_book(strategy, account, held, open_intents), now, on)
+        account: replace(
+            scene_of(books.get(account, EMPTY), me, around[account], now),
+            history=histories[account][0],
+            account_history=histories[account][1],
+            followed=followed,
+        )
         for account in accounts
     }
 
 
-def _book(me: StrategyId, account: AccountId, held: list[Any], open_intents: list[Any]) -> Book:
-    here = [row for row in held if row.account_id == account]
-    working = [row for row in open_intents if row.account_id == account]
-    return Book(
-        held=tuple(
-            Held(row.contract, row.root, row.net_qty) for row in here if row.strategy_id == me
-        ),
-        open_intents=tuple(_open(row) for row in working if row.strategy_id == me),
-        other_owners={
-            row.root: StrategyId(row.strategy_id)
-            for row in (*here, *working)
-            if row.strategy_id != me
-        },
+def scene_of(books: AccountBooks, me: StrategyId, around: Surroundings, now: datetime) -> Scene:
+    """Without the past: what is held, under way and said in one account."""
+    return Scene(
+        book=books.of(me),
+        now=now,
+        on=trade_date(now),
+        exposure=books.exposure,
+        halts=around.halts,
+        working=books.working,
+        keeps_hours=around.keeps_hours,
     )
 
 
-def _open(row: Any) -> OpenIntent:
-    return OpenIntent(
-        id=IntentId(row.id),
-        role=Role(row.role),
-        action=Action(row.action),
-        root=row.root,
-        contract=row.contract,
-        remaining_qty=row.remaining,
-        state=IntentState(row.state),
-        account_seq=row.account_seq,
-    )
+async def read_surroundings(
+    connection: AsyncConnection, strategy: StrategyId, accounts: Sequence[AccountId]
+) -> dict[AccountId, Surroundings]:
+    parameters = {"strategy": strategy, "accounts": list(accounts)}
+    rows = await connection.execute(_AROUND, parameters)
+    return {AccountId(row.id): surroundings_of(row) for row in rows}
 
 
-def _strategy(row: Any) -> Strategy:
+def surroundings_of(row: Any) -> Surroundings:
+    return Surroundings(row.keeps_hours, halts_of(said_of(each) for each in row.said))
+
+
+async def _followed(connection: AsyncConnection, strategy: Strategy) -> dict[StrategyId, int]:
+    wanted = [follow.strategy_id for follow in strategy.rules.follows]
+    if not wanted:
+        return {}
+    parameters = {"followed": wanted, "user": strategy.user_id}
+    rows = await connection.execute(_FOLLOWED, parameters)
+    return {StrategyId(row.id): int(row.net_qty) for row in rows}
+
+
+def strategy_of(row: Any) -> Strategy:
     return Strategy(
         id=StrategyId(row.id),
         user_id=UserId(row.user_id),
@@ -134,13 +151,13 @@ def _strategy(row: Any) -> Strategy:
     )
 
 
-def _link(row: Any) -> AccountLink:
+def link_of(row: Any) -> AccountLink:
     return AccountLink(
-        account_id=AccountId(row.id),
+        account_id=AccountId(row.account_id),
         enabled=row.enabled,
         multiplier=row.multiplier,
         max_contracts=row.max_contracts,
         custom_ticker=row.custom_ticker,
         exclusive=row.exclusive,
-        rules=AccountRules.model_validate(row.rules),
+        rules=AccountRules.model_validate(row.account_rules),
     )

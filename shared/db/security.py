@@ -25,6 +25,14 @@ from shared.db.ownership import (
 
 _ME: Final = "NULLIF(current_setting('app.user_id', true), '')::bigint"
 _PER_USER: Final = ("api", "gateway")  # roles that act for one user at a time
+_CHECK: Final = {
+    # An alert to a key that never existed has no owner, and still has to be written down.
+    "alerts": f"user_id = {_ME} OR user_id IS NULL",
+    # What is said to the whole installation is an administrator's to say.
+    "controls": f"user_id = {_ME} OR user_id IS NULL"
+    f" AND EXISTS (SELECT FROM users u WHERE u.id = {_ME} AND u.admin)",
+}
+_FOR_ALL: Final = frozenset({"controls"})  # rows without an owner are everybody's to see
 # Of a table that is otherwise hidden from a service, these columns are not.
 _SHOWN: Final = {
     ("gateway", "broker_sessions"): (
@@ -203,10 +211,11 @@ def _row_security(table: str) -> list[str]:
     ]
     all_rows = ", ".join(["CURRENT_USER", *(role(s) for s in SERVICES if s not in _PER_USER)])
     per_user = ", ".join(role(service) for service in _PER_USER)
-    # An alert to a key that never existed has no owner, and still has to be written down.
-    check = f"{mine} OR user_id IS NULL" if table == "alerts" else mine
+    seen, check = mine, _CHECK.get(table, mine)
+    if table in _FOR_ALL:
+        seen = f"{mine} OR user_id IS NULL"
     out.append(f"CREATE POLICY all_rows ON {table} TO {all_rows} USING (true) WITH CHECK (true)")
     out.append(
-        f"CREATE POLICY own_rows ON {table} TO {per_user} USING ({mine}) WITH CHECK ({check})"
+        f"CREATE POLICY own_rows ON {table} TO {per_user} USING ({seen}) WITH CHECK ({check})"
     )
     return out

@@ -7,11 +7,12 @@ of its owner must be cancelled first).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from shared.domain.bracket import leg_price
+from shared.domain.claim_gates import EntryFacts, refused_now
 from shared.domain.cover import Cover, Resize, resizes
 from shared.domain.ids import IntentId
 from shared.domain.order import Action, IntentState, OrderIntent, OrderType, Role
@@ -48,6 +49,7 @@ class Candidate:
     working: tuple[Working, ...] = ()
     # What its owner's protective legs have closed since the intent was made.
     closed_by_legs: int = 0
+    facts: EntryFacts | None = None  # of an entry: what the gates are asked again of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class End:
     state: IntentState
     code: str
     message: str
+    detail: dict[str, str] = field(default_factory=dict)  # the compared values
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,10 @@ def _judge_entry(candidate: Candidate, now: datetime, quote: Decimal | None) -> 
         if candidate.owner_net != 0:
             message = f"The exit before it ended with {candidate.owner_net} contracts still held."
             return End(IntentState.BLOCKED, "reverse.not_flat", message)
+    if candidate.facts is not None:
+        denied = refused_now(intent, candidate.facts, quote)
+        if denied is not None:
+            return End(IntentState.BLOCKED, denied.code, denied.message, denied.detail)
     if not candidate.legs:
         return Send(intent)
     return _with_legs(candidate, _base(intent, quote))

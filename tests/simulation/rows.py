@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from shared.domain.controls import Said
 from shared.domain.ids import (
     AccountId,
     ConnectionId,
@@ -16,6 +17,7 @@ from shared.domain.ids import (
     UserId,
 )
 from shared.domain.order import Action, Fill, IntentState, OrderIntent, Role
+from shared.domain.rules import FREE_ACCOUNT, AccountRules
 from shared.domain.strategy import Strategy
 from shared.ports.ledger import Command
 
@@ -47,6 +49,7 @@ class AccountRow:
     max_contracts: int = 0
     custom_ticker: str | None = None
     exclusive: bool = True
+    rules: AccountRules = FREE_ACCOUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,15 @@ class SignalRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlRow:
+    """`user_id` None: said to the system."""
+
+    id: int
+    user_id: UserId | None
+    said: Said
+
+
+@dataclass(frozen=True, slots=True)
 class CommandRow:
     command: Command
     created_at: datetime
@@ -94,6 +106,7 @@ class DecisionRow:
     detail: dict[str, str]
     decided_at: datetime
     ended_at: datetime | None
+    entry_no: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from shared.contracts.envelope import Envelope
 from shared.domain.alert_signal import Signal
+from shared.domain.controls import Said, Word
+from shared.domain.gates.controls import Scope
 from shared.domain.ids import (
     AccountId,
     CommandId,
@@ -29,6 +31,7 @@ from tests.simulation.rows import (
     BalanceRow,
     CommandRow,
     ConnectionRow,
+    ControlRow,
     DecisionRow,
     FillRow,
     LeaseRow,
@@ -50,12 +53,14 @@ class Store:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.undo = undo = Undo()
+        self.users: list[UserId] = []
         self.connections: Table[ConnectionId, ConnectionRow] = Table(undo)
         self.accounts: Table[AccountId, AccountRow] = Table(undo)
         self.strategies: Table[StrategyId, StrategyRow] = Table(undo)
         self.links: Table[tuple[StrategyId, AccountId], LinkRow] = Table(undo)
         self.signals: Table[SignalId, SignalRow] = Table(undo)
         self.commands: Table[CommandId, CommandRow] = Table(undo)
+        self.controls: Table[int, ControlRow] = Table(undo)
         self.decisions: Table[tuple[SignalId, AccountId], DecisionRow] = Table(undo)
         self.decided: Table[SignalId, bool] = Table(undo)
         self.intents = Intents(undo)
@@ -70,13 +75,14 @@ class Store:
         self.results: Table[CommandId, ResultRow] = Table(undo)
         self.outbox: Table[UUID, Envelope] = Table(undo)
         self._numbers = {name: Numbers() for name in ("user", "connection", "account")}
-        self._numbers |= {name: Numbers() for name in ("strategy", "signal", "command")}
+        self._numbers |= {name: Numbers() for name in ("strategy", "signal", "command", "control")}
 
     def _next(self, what: str) -> int:
         return self._numbers[what].next()
 
     def add_user(self) -> UserId:
-        return UserId(self._next("user"))
+        self.users.append(UserId(self._next("user")))
+        return self.users[-1]
 
     def add_connection(
         self, user: UserId, login_name: str = "ann", environment: str = "paper"
@@ -136,6 +142,20 @@ class Store:
         key = CommandId(self._next("command"))
         row = CommandRow(Command(key, user, kind, dict(detail)), self.clock.now())
         self.commands.put(key, row)
+        return key
+
+    def say(
+        self, user: UserId | None, scope: Scope, scope_id: int, word: Word, reason: str = "test"
+    ) -> int:
+        """As `shared.db.controls.say`: a kill asks for everything in its scope to be closed."""
+        key = self._next("control")
+        said = Said(scope, scope_id, word, reason, self.clock.now())
+        self.controls.put(key, ControlRow(key, user, said))
+        if word is Word.KILL:
+            narrowed = {Scope.ACCOUNT: "account_id", Scope.STRATEGY: "strategy_id"}
+            detail = {narrowed[scope]: scope_id} if scope in narrowed else {}
+            for owner in self.users if user is None else [user]:
+                self.ask(owner, "close", detail)
         return key
 
     def connection_of(self, account: AccountId) -> ConnectionId:

@@ -3,6 +3,7 @@
 from shared.db.tables import (
     accounts,
     commands,
+    controls,
     messaging,
     notices,
     people,
@@ -16,6 +17,7 @@ from shared.db.tables.base import metadata
 __all__ = [
     "accounts",
     "commands",
+    "controls",
     "messaging",
     "metadata",
     "notices",

@@ -78,9 +78,17 @@ signal_decisions = Table(
     c.text("code"),
     c.text("message"),
     Column("detail", JSONB, nullable=False),
+    # Of a signal that asks for an entry: which of its strategy's it is, counted from 1.
+    Column("entry_no", BigInteger),
     Column("decided_at", c.WHEN, nullable=False),
     Column("ended_at", c.WHEN),
     UniqueConstraint("signal_id", "account_id"),
+    Index(
+        "ix_decisions_entry_no",
+        "strategy_id",
+        "entry_no",
+        postgresql_where=text("entry_no IS NOT NULL"),
+    ),
     Index("ix_decisions_open", "account_id", postgresql_where=text("ended_at IS NULL")),
     comment="One row for each (signal, account): it always reaches one terminal disposition.",
 )

@@ -66,6 +66,16 @@ intents = Table(
     Index(
         "ix_intents_open", "account_id", "account_seq", postgresql_where=text("ended_at IS NULL")
     ),
+    Index(
+        "ix_intents_entries", "account_id", "created_at", postgresql_where=text("role = 'entry'")
+    ),
+    Index(
+        "ix_intents_strategy_entries",
+        "account_id",
+        "strategy_id",
+        "created_at",
+        postgresql_where=text("role = 'entry'"),
+    ),
     comment="Every order we mean to place, committed before it is sent. id is the client order id.",
 )
 
@@ -88,6 +98,14 @@ orders = Table(
     Column("version", BigInteger, nullable=False),
     Column("as_of", c.WHEN, nullable=False),
     c.updated(),
+    Index(
+        "ix_orders_foreign",
+        "account_id",
+        postgresql_where=text(
+            "intent_id IS NULL AND status IN"
+            " ('Working', 'PendingNew', 'PendingReplace', 'PendingCancel', 'Suspended')"
+        ),
+    ),
     comment="Orders as the broker shows them, ours and foreign ones (intent_id NULL).",
 )
 
@@ -129,6 +147,7 @@ positions = Table(
     Column("avg_price", c.PRICE),  # NULL when flat
     Column("version", BigInteger, nullable=False),
     c.updated(),
+    Index("ix_positions_held", "strategy_id", postgresql_where=text("net_qty <> 0")),
     comment="Fold of fills per owner; the sum over owners is the account's net.",
 )
 

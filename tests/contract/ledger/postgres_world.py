@@ -12,9 +12,14 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from execution.ledger import PostgresLedger
+from shared.db.controls import say
 from shared.db.engine import make_engine
+from shared.db.uow import unit_of_work
 from shared.domain.alert_signal import Signal
+from shared.domain.controls import Word
+from shared.domain.gates.controls import Scope
 from shared.domain.ids import AccountId, CommandId, ConnectionId, StrategyId, UserId
+from shared.domain.rules import FREE_ACCOUNT, AccountRules, StrategyRules
 from shared.domain.rules.bracket import plain_bracket
 from shared.domain.signal_json import signal_to_json
 from shared.ports.ledger import Command
@@ -31,7 +36,7 @@ from tests.contract.ledger.world import (
 )
 from tests.fixtures.servers import PostgresServer
 
-_JSON: Final = ("body", "detail")
+_JSON: Final = ("body", "detail", "moves")
 
 
 class PostgresWorld(World):
@@ -126,6 +131,36 @@ class PostgresWorld(World):
     async def switch_login(self, *, enabled: bool) -> None:
         await self.db.execute("UPDATE broker_connections SET enabled = $1", enabled)
 
+    async def say(self, scope: Scope, scope_id: int, word: Word) -> None:
+        user = None if scope is Scope.SYSTEM else self.user
+        async with unit_of_work(self._engine) as connection:
+            await say(connection, user, scope, scope_id, word, reason="test", by="test")
+
+    async def set_rules(self, rules: StrategyRules, strategy: int = 0) -> None:
+        await self.db.execute(
+            "UPDATE strategies SET rules = $2 WHERE id = $1",
+            self.strategies[strategy],
+            rules.model_dump_json(),
+        )
+
+    async def set_account(
+        self, rules: AccountRules = FREE_ACCOUNT, *, exclusive: bool = True, account: int = 0
+    ) -> None:
+        await self.db.execute(
+            "UPDATE accounts SET rules = $2, netting = $3 WHERE id = $1",
+            self.accounts[account],
+            rules.model_dump_json(),
+            "exclusive" if exclusive else "shared",
+        )
+
+    async def switch_strategy(self, strategy: int = 0, *, active: bool) -> None:
+        await self.db.execute(
+            "UPDATE strategies SET active = $2 WHERE id = $1", self.strategies[strategy], active
+        )
+
+    async def keep_hours(self) -> None:
+        await self.db.execute("UPDATE broker_connections SET environment = 'demo'")
+
     async def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
         await set_clock(self.db, self.clock.now())
@@ -139,7 +174,7 @@ def _row(record: Mapping[str, Any]) -> Row:
     row = dict(record)
     for name in _JSON:
         if name in row:
-            row[name] = json.loads(row[name])
+            row[name] = None if row[name] is None else json.loads(row[name])
     out: Row = plain(row)
     return out
 

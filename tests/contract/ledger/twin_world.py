@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from shared.contracts.envelope import Envelope
 from shared.domain.alert_signal import Signal
+from shared.domain.controls import Word
+from shared.domain.gates.controls import Scope
 from shared.domain.ids import StrategyId
+from shared.domain.rules import FREE_ACCOUNT, AccountRules, StrategyRules
 from shared.ports.ledger import Command
 from tests.contract.ledger.clock import StandingClock
 from tests.contract.ledger.plain import plain
@@ -19,7 +23,7 @@ from tests.contract.ledger.world import (
     Row,
     World,
 )
-from tests.simulation.rows import IntentRow
+from tests.simulation.rows import CommandRow, ControlRow, IntentRow
 from tests.simulation.store import Store
 from tests.simulation.tables import Table
 from tests.simulation.twin import TwinLedger
@@ -68,12 +72,40 @@ class TwinWorld(World):
     async def switch_login(self, *, enabled: bool) -> None:
         self.store.switch_login(self.connection, enabled=enabled)
 
+    async def say(self, scope: Scope, scope_id: int, word: Word) -> None:
+        self.store.say(None if scope is Scope.SYSTEM else self.user, scope, scope_id, word)
+
+    async def set_rules(self, rules: StrategyRules, strategy: int = 0) -> None:
+        self._change(strategy, rules=rules)
+
+    async def set_account(
+        self, rules: AccountRules = FREE_ACCOUNT, *, exclusive: bool = True, account: int = 0
+    ) -> None:
+        row = self.store.accounts.one(self.accounts[account])
+        self.store.accounts.put(row.id, replace(row, rules=rules, exclusive=exclusive))
+
+    async def switch_strategy(self, strategy: int = 0, *, active: bool) -> None:
+        self._change(strategy, active=active)
+
+    def _change(self, strategy: int, **change: Any) -> None:
+        key = self.strategies[strategy]
+        row = self.store.strategies.one(key)
+        self.store.strategies.put(key, replace(row, strategy=replace(row.strategy, **change)))
+
+    async def keep_hours(self) -> None:
+        row = self.store.connections.one(self.connection)
+        self.store.connections.put(row.id, replace(row, environment="demo"))
+
     async def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
     async def table(self, name: str) -> list[Row]:
         if name == "intents":
             return [_intent(row) for row in self.store.intents.rows()]
+        if name == "controls":
+            return [_control(row) for row in self.store.controls.rows()]
+        if name == "commands":
+            return [_command(row) for row in self.store.commands.rows()]
         if name == "outbox":
             return [_event(event) for event in self.store.outbox.rows()]
         return [plain(row) for row in self._tables[name].rows()]
@@ -82,6 +114,17 @@ class TwinWorld(World):
 def _event(event: Envelope) -> Row:
     row: Row = plain(event)
     return {"event_id": row.pop("id"), **row}
+
+
+def _control(row: ControlRow) -> Row:
+    out: Row = plain(row)
+    said = out.pop("said")
+    return {**out, **said, "created_at": said.pop("at")}
+
+
+def _command(row: CommandRow) -> Row:
+    out: Row = plain(row)
+    return {"created_at": out["created_at"], **out["command"]}
 
 
 _RENAMED = {"qty_contracts": "qty", "parent": "parent_id", "after": "after_id"}

@@ -15,9 +15,12 @@ from typing import Any, Final
 
 from shared.domain.alert_signal import Side, Signal, SignalKind
 from shared.domain.claim import Candidate, Verdict, judge
+from shared.domain.controls import Word
 from shared.domain.decision.decide import decide
+from shared.domain.gates.controls import Scope
 from shared.domain.ids import AccountId, ConnectionId, StrategyId, UserId
 from shared.domain.order import Action, BrokerStatus, OrderIntent, OrderType
+from shared.domain.rules import FREE_ACCOUNT, AccountRules, StrategyRules
 from shared.ports.broker import Accepted, Fact, FillFact, OrderFact
 from shared.ports.ledger import Claimed, Claims, Command, Lease, Ledger
 from tests.contract.ledger.clock import StandingClock
@@ -33,6 +36,8 @@ STOP_LOSS_TICKS: Final = 10
 MAX_AGE_S: Final = 30
 
 TABLES: Final = (
+    "controls",
+    "commands",
     "intents",
     "orders",
     "fills",
@@ -69,6 +74,25 @@ class World(ABC):
 
     @abstractmethod
     async def switch_login(self, *, enabled: bool) -> None: ...
+
+    @abstractmethod
+    async def say(self, scope: Scope, scope_id: int, word: Word) -> None:
+        """Commit a control as api and the command line do; reason and speaker are "test"."""
+
+    @abstractmethod
+    async def set_rules(self, rules: StrategyRules, strategy: int = 0) -> None: ...
+
+    @abstractmethod
+    async def set_account(
+        self, rules: AccountRules = FREE_ACCOUNT, *, exclusive: bool = True, account: int = 0
+    ) -> None: ...
+
+    @abstractmethod
+    async def switch_strategy(self, strategy: int = 0, *, active: bool) -> None: ...
+
+    @abstractmethod
+    async def keep_hours(self) -> None:
+        """From now on the login trades at a venue with the exchange's sessions."""
 
     @abstractmethod
     async def advance(self, seconds: float) -> None:

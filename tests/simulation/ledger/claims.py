@@ -9,6 +9,7 @@ from typing import Final
 
 from shared.contracts.envelope import Envelope
 from shared.domain.claim import Candidate, End, Send, Wait, stale
+from shared.domain.claim_gates import EntryFacts
 from shared.domain.ids import AccountId, ConnectionId, IntentId
 from shared.domain.instruments import product_of
 from shared.domain.order import IntentState, OrderIntent, Role
@@ -18,7 +19,8 @@ from tests.simulation.ledger.journal import Journal
 from tests.simulation.ledger.leases import is_live
 from tests.simulation.ledger.legs import closed_by_legs, resized, working_of
 from tests.simulation.ledger.protection import held_of, orphans
-from tests.simulation.rows import IntentRow
+from tests.simulation.ledger.scenes import link_of, scene_without_past
+from tests.simulation.rows import IntentRow, LinkRow
 from tests.simulation.store import Store
 
 _AT_ONCE: Final = 200
@@ -39,7 +41,8 @@ def claim(store: Store, held: Sequence[Lease], judge: Judge, now: datetime) -> C
     cancels = orphans(store, {lease.connection_id for lease in held}, now)
     for row in turn:
         connection = store.connection_of(row.account_id)
-        verdict = judge(_candidate(store, row, opened))
+        facts = _facts(store, row, now) if row.role is Role.ENTRY else None
+        verdict = judge(replace(_candidate(store, row, opened), facts=facts))
         if isinstance(verdict, Send):
             claimed.append(_freeze(store, connection, verdict, epochs[connection], now))
         elif isinstance(verdict, End):
@@ -145,6 +148,24 @@ def _candidate(store: Store, row: IntentRow, opened: list[IntentRow]) -> Candida
     )
 
 
+def _facts(store: Store, row: IntentRow, now: datetime) -> EntryFacts:
+    strategy = store.strategies.one(row.intent.strategy_id)
+    link = store.links.get((strategy.strategy.id, row.account_id))
+    gone = LinkRow(strategy.strategy.id, row.account_id, enabled=False)
+    return EntryFacts(
+        root=row.root,
+        strategy=replace(
+            strategy.strategy, active=strategy.strategy.active and not strategy.deleted
+        ),
+        link=link_of(store, gone if link is None else link),
+        scene=scene_without_past(store, strategy.strategy.id, row.account_id, now, _has_left),
+    )
+
+
+def _has_left(row: IntentRow) -> bool:
+    return row.state is not IntentState.PENDING or row.role in (Role.EXIT, Role.REDUCE)
+
+
 def _freeze(
     store: Store, connection: ConnectionId, send: Send, epoch: int, now: datetime
 ) -> Claimed:
@@ -167,6 +188,9 @@ def _send(store: Store, intent: OrderIntent, epoch: int, now: datetime) -> None:
 
 def _end(store: Store, endings: Endings, now: datetime) -> list[Envelope]:
     journal = Journal.open(store, (account for account, _ in endings.values()), now)
-    ends = [Ending(each, end.state, end.code, end.message) for each, (_, end) in endings.items()]
+    ends = [
+        Ending(each, end.state, end.code, end.message, end.detail)
+        for each, (_, end) in endings.items()
+    ]
     end_intents(journal, ends)
     return journal.close()

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.contracts.envelope import Envelope
-from shared.contracts.signals import SignalDecided
-from shared.domain.calendar import trade_date
-from shared.domain.decision.scene import Scene
+from shared.contracts.signals import SignalDecided, SignalExitRefused
+from shared.domain.decision.past import asks_entry
+from shared.domain.decision.refused import in_words, refuses_exit, withheld_detail
+from shared.domain.gates.age import expires_at
 from shared.domain.ids import AccountId, StrategyId
 from shared.domain.intents import intents_of
 from shared.domain.order import OrderIntent
-from shared.domain.plan import Book, Denied, Disposition, Draft, Held, Plan
-from shared.domain.position import OpenIntent
+from shared.domain.plan import Denied, Disposition, Draft, Plan
 from shared.domain.signal_json import signal_from_json
 from shared.domain.strategy import AccountLink, Strategy
 from shared.ports.ledger import Decide
 from tests.simulation.ledger.journal import Journal
-from tests.simulation.rows import DecisionRow, IntentRow, LinkRow, SignalRow
+from tests.simulation.ledger.scenes import link_of, scene_of
+from tests.simulation.rows import DecisionRow, IntentRow, SignalRow
 from tests.simulation.store import Store
 
 _SIGNALS_AT_ONCE: Final = 20
@@ -35,6 +36,7 @@ class _Job:
     signal: SignalRow
     decide: Decide
     expires_at: datetime
+    entry_no: int | None = None
 
 
 def undecided(store: Store, now: datetime) -> list[StrategyId]:
@@ -59,27 +61,14 @@ def fan_out(
     links = _links(store, strategy)
     journal = Journal.open(store, (link.account_id for link in links), now)
     for signal in sorted(mine, key=lambda row: row.seq)[:_SIGNALS_AT_ONCE]:
-        expires_at = signal.received_at + timedelta(seconds=max_age_s)
-        _decide_one(_Job(journal, setup, signal, decide, expires_at), links)
+        until = expires_at(setup, signal.received_at, max_age_s)
+        _decide_one(_Job(journal, setup, signal, decide, until), links)
     return journal.close()
 
 
 def _links(store: Store, strategy: StrategyId) -> list[AccountLink]:
     rows = [row for row in store.links.rows() if row.strategy_id == strategy]
-    return [_link(store, row) for row in sorted(rows, key=lambda row: row.account_id)]
-
-
-def _link(store: Store, row: LinkRow) -> AccountLink:
-    account = store.accounts.one(row.account_id)
-    login = store.connections.one(account.connection_id)
-    return AccountLink(
-        account_id=row.account_id,
-        enabled=row.enabled and account.enabled and login.enabled,
-        multiplier=account.multiplier if row.multiplier is None else row.multiplier,
-        max_contracts=account.max_contracts if row.max_contracts is None else row.max_contracts,
-        custom_ticker=account.custom_ticker if row.custom_ticker is None else row.custom_ticker,
-        exclusive=account.exclusive,
-    )
+    return [link_of(store, row) for row in sorted(rows, key=lambda row: row.account_id)]
 
 
 def _decide_one(job: _Job, links: list[AccountLink]) -> None:
@@ -90,43 +79,18 @@ def _decide_one(job: _Job, links: list[AccountLink]) -> None:
         none = Denied(Disposition.SKIPPED, "strategy.no_accounts", "No account is linked.")
         _write_decision(job, _NO_ACCOUNT, none)
         return
-    today = trade_date(job.journal.now)
-    books = [_book(store, job.strategy.id, link.account_id) for link in links]
-    for link, book in zip(links, books, strict=True):
-        verdict = job.decide(signal, job.strategy, link, Scene(book, job.journal.now, today))
+    scenes = [scene_of(store, job.strategy, links, link, job.journal.now) for link in links]
+    if asks_entry(signal):
+        job = replace(job, entry_no=scenes[0].history.asked_entries + 1)
+    for link, scene in zip(links, scenes, strict=True):
+        verdict = job.decide(signal, job.strategy, link, scene)
         decision = _write_decision(job, link.account_id, verdict)
         tell_decision(job.journal, decision)
+        if refuses_exit(job.decide, signal, job.strategy, link, scene):
+            _alarm(job.journal, decision)
         if isinstance(verdict, Plan):
             for draft in verdict.drafts:
                 _write_intents(job, link.account_id, draft)
-
-
-def _book(store: Store, me: StrategyId, account: AccountId) -> Book:
-    held = [row for row in store.positions.rows() if row.account_id == account and row.net_qty != 0]
-    held.sort(key=lambda row: (row.contract, row.strategy_id))
-    working = [row for row in store.intents.open() if row.account_id == account]
-    others = {row.root: StrategyId(row.strategy_id) for row in held if row.strategy_id != me}
-    others |= {row.root: row.intent.strategy_id for row in working if row.intent.strategy_id != me}
-    return Book(
-        held=tuple(
-            Held(row.contract, row.root, row.net_qty) for row in held if row.strategy_id == me
-        ),
-        open_intents=tuple(_open(row) for row in working if row.intent.strategy_id == me),
-        other_owners=others,
-    )
-
-
-def _open(row: IntentRow) -> OpenIntent:
-    return OpenIntent(
-        id=row.id,
-        role=row.role,
-        action=row.intent.action,
-        root=row.root,
-        contract=row.intent.contract,
-        remaining_qty=row.intent.qty_contracts - row.filled_qty,
-        state=row.state,
-        account_seq=row.account_seq,
-    )
 
 
 def _write_decision(job: _Job, account: AccountId, verdict: Plan | Denied) -> DecisionRow:
@@ -137,10 +101,11 @@ def _write_decision(job: _Job, account: AccountId, verdict: Plan | Denied) -> De
         strategy_id=job.strategy.id,
         disposition=Disposition.PLANNED if isinstance(verdict, Plan) else verdict.disposition,
         code=verdict.code,
-        message=verdict.message,
-        detail={} if isinstance(verdict, Plan) else verdict.detail,
+        message=in_words(verdict),
+        detail=withheld_detail(verdict) if isinstance(verdict, Plan) else verdict.detail,
         decided_at=job.journal.now,
         ended_at=None if planned else job.journal.now,
+        entry_no=job.entry_no,
     )
     job.journal.store.decisions.put((row.signal_id, account), row)
     return row
@@ -156,6 +121,18 @@ def tell_decision(journal: Journal, row: DecisionRow) -> None:
         message=row.message,
     )
     key = f"{row.signal_id}:{row.account_id}:{row.disposition}"
+    journal.tell(row.account_id, body, key, row.signal_id, f"signal:{row.signal_id}")
+
+
+def _alarm(journal: Journal, row: DecisionRow) -> None:
+    body = SignalExitRefused(
+        signal_id=row.signal_id,
+        strategy_id=row.strategy_id,
+        account_id=row.account_id,
+        code=row.code,
+        message=row.message,
+    )
+    key = f"{row.signal_id}:{row.account_id}"
     journal.tell(row.account_id, body, key, row.signal_id, f"signal:{row.signal_id}")
 
 

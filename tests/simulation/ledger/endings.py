@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from shared.domain.ids import IntentId
 from shared.domain.order import IntentState, Role, may_follow
@@ -18,12 +18,14 @@ class Ending:
     state: IntentState
     code: str
     message: str
+    detail: dict[str, str] = field(default_factory=dict)
 
 
 def end_intents(journal: Journal, endings: Sequence[Ending]) -> None:
     """End those whose state allows it; the others only have their decisions looked at."""
     intents = journal.store.intents
     for ending in endings:
+        _compare(journal, ending)
         row = intents.get(ending.intent)
         if row is None or not may_follow(row.state, ending.state):
             continue
@@ -38,6 +40,17 @@ def end_intents(journal: Journal, endings: Sequence[Ending]) -> None:
         )
         _end_legs(journal, ending.intent)
     end_decisions(journal, [ending.intent for ending in endings])
+
+
+def _compare(journal: Journal, ending: Ending) -> None:
+    """The compared values stand beside the decision that has not ended yet."""
+    row = journal.store.intents.get(ending.intent)
+    if row is None or row.intent.signal_id is None or not ending.detail:
+        return
+    decision = journal.store.decisions.get((row.intent.signal_id, row.account_id))
+    if decision is not None and decision.ended_at is None:
+        told = replace(decision, detail={**decision.detail, **ending.detail})
+        journal.store.decisions.put((told.signal_id, told.account_id), told)
 
 
 def _end_legs(journal: Journal, parent: IntentId) -> None:
@@ -71,12 +84,13 @@ def _end_decision(journal: Journal, decision: DecisionRow) -> None:
     if not orders or any(row.ended_at is None for row in orders):
         return
     last = max(orders, key=_weight)
+    withheld = decision.detail.get("withheld_message")
     code = f"order.{last.state.lower()}" if last.code is None else last.code
     done = replace(
         decision,
         disposition=last.state.value,
         code=code,
-        message=last.message or "",
+        message=" ".join(each for each in (last.message, withheld) if each),
         ended_at=journal.now,
     )
     journal.store.decisions.put((done.signal_id, done.account_id), done)

@@ -80,6 +80,10 @@ def _wanted(store: Store, leg: IntentRow) -> Decimal | None:
     return level.stop_price if level.price is None else level.price
 
 
+def entry_of(store: Store, leg: IntentRow) -> IntentRow | None:
+    return None if leg.intent.parent is None else store.intents.get(leg.intent.parent)
+
+
 def _stands_at(store: Store, leg: IntentRow) -> Decimal | None:
     """As the broker shows it; as we sent it until the broker has shown it."""
     shown = store.orders.get((leg.account_id, leg.broker_order_id or 0))
@@ -233,22 +237,28 @@ def guard_exit(store: Store, found: Naked, now: datetime) -> list[Envelope]:
 
 
 def close_all(store: Store, command: Command, now: datetime) -> list[Envelope]:
-    """An exit for everything the command's user holds within its account or strategy."""
+    """An exit for everything the command's user holds or enters in its account or strategy."""
     account, strategy = command.detail.get("account_id"), command.detail.get("strategy_id")
-    owned = [
-        row
+    holding = {
+        (row.account_id, row.contract, StrategyId(row.strategy_id)): row.root
         for row in store.positions.rows()
-        if row.net_qty != 0
-        and row.strategy_id != 0
-        and store.accounts.one(row.account_id).user_id == command.user_id
-        and account in (None, row.account_id)
-        and strategy in (None, row.strategy_id)
-    ]
-    owned.sort(key=lambda row: (row.account_id, row.contract, row.strategy_id))
-    journal = Journal.open(store, (row.account_id for row in owned), now)
-    for row in owned:
-        owner = (row.account_id, StrategyId(row.strategy_id), row.contract)
-        _add_exit(journal, Cause.COMMAND, command.id, owner, row.root)
+        if row.net_qty != 0 and row.strategy_id != 0
+    }
+    entering = {
+        (row.account_id, row.intent.contract, row.intent.strategy_id): row.root
+        for row in store.intents.open()
+        if row.role is Role.ENTRY
+    }
+    owned = sorted(
+        (owner, root)
+        for owner, root in (holding | entering).items()
+        if store.accounts.one(owner[0]).user_id == command.user_id
+        and account in (None, owner[0])
+        and strategy in (None, owner[2])
+    )
+    journal = Journal.open(store, (owner[0] for owner, _ in owned), now)
+    for (held_in, contract, holder), root in owned:
+        _add_exit(journal, Cause.COMMAND, command.id, (held_in, holder, contract), root)
     return journal.close()
 
 

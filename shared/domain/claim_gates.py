@@ -1,0 +1,75 @@
+"""The gates that are asked again when an entry's turn has come, of what is true then.
+
+Minutes may lie between the plan and the claim: somebody said stop, another order filled, a limit
+was lowered, the market closed. What depends on the alert alone (pace, windows, follows) was
+settled when it was decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final
+
+from shared.domain.decision.entry import Entry
+from shared.domain.decision.refused import switched_off
+from shared.domain.decision.scene import Scene
+from shared.domain.decision.words import Move
+from shared.domain.gates import Gate, controls, limits, ownership, price, session
+from shared.domain.order import OrderIntent
+from shared.domain.plan import Denied
+from shared.domain.strategy import AccountLink, Strategy
+
+GATES: Final[tuple[Gate, ...]] = (
+    controls.halted,
+    session.contract_ends,
+    session.market_closed,
+    ownership.owned_by_another,
+    price.stop_behind_market,
+    price.out_of_band,
+    limits.over_order_limit,
+    limits.over_position_limit,
+    ownership.against_own_order,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFacts:
+    """The settings and the scene of this transaction.
+
+    In the scene neither the entry itself nor anything that waits behind it is under way: whoever
+    comes later is judged later.
+    """
+
+    root: str
+    strategy: Strategy
+    link: AccountLink
+    scene: Scene
+
+
+def refused_now(intent: OrderIntent, facts: EntryFacts, quote: Decimal | None) -> Denied | None:
+    """Why this entry must not leave now, or None. `quote` is younger than 2 s."""
+    entry = _entry(intent, facts, quote)
+    return switched_off(facts.strategy, facts.link) or next(
+        (denied for gate in GATES if (denied := gate(entry)) is not None), None
+    )
+
+
+def _entry(intent: OrderIntent, facts: EntryFacts, quote: Decimal | None) -> Entry:
+    """What the entry of a reverse ended is flat by now, so that it is an entry as any other."""
+    held = sum(each.net_qty for each in facts.scene.book.held if each.root == facts.root)
+    return Entry(
+        move=Move.ADD if held * intent.action.sign > 0 else Move.ENTER,
+        action=intent.action,
+        root=facts.root,
+        contract=intent.contract,
+        qty_contracts=intent.qty_contracts,
+        held=held,
+        order_type=intent.order_type,
+        price=intent.price,
+        stop_price=intent.stop_price,
+        reference_price=intent.reference_price,
+        strategy=facts.strategy,
+        link=facts.link,
+        scene=replace(facts.scene, quote=quote),
+    )
