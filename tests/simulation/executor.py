@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from execution.bell import Bell
 from execution.lanes import Lanes
 from execution.login import Login
 from execution.logins import Logins
@@ -27,8 +28,8 @@ from shared.contracts.accounts import AccountQuarantined
 from shared.contracts.envelope import Envelope
 from shared.domain.alert_signal import Side, Signal, SignalKind
 from shared.domain.ids import StrategyId
-from shared.domain.order import IntentState, Role
-from shared.ports.broker import AccountInfo
+from shared.domain.order import IntentState
+from shared.ports.broker import AccountInfo, Broker
 from shared.ports.ledger import Lease
 from tests.simulation.store import Store
 from tests.simulation.twin import TwinLedger
@@ -39,7 +40,7 @@ QTY: Final = 2
 STOP_TICKS = TARGET_TICKS = 40
 SIGNAL_AGE_S_MAX: Final = 30.0
 RECONCILE_EVERY_S: Final = 30.0
-_READY_S_MAX: Final = 30.0
+READY_S_MAX: Final = 30.0
 _LOOK_EVERY_S: Final = 0.05
 
 
@@ -118,56 +119,67 @@ async def executing(world: World, seed: int) -> AsyncIterator[Executor]:
             stop_loss_ticks=STOP_TICKS,
         )
         store.link(strategy, ours)
-        ledger, clock = TwinLedger(store), world.clock
-        prices = Prices(clock)
-        logins = Logins(ledger, clock, holder="simulated")
         alarms_at_s: list[float] = []
 
         def bell(events: Sequence[Envelope]) -> None:
             if any(event.type == AccountQuarantined.type for event in events):
-                alarms_at_s.append(clock.monotonic())
-
-        placer = Placer(ledger, logins, clock)
-        lanes = Lanes(ledger, logins, placer, prices, bell, clock)
-        protector = Protector(ledger, logins, bell, clock)
-        planner = Planner(ledger, bell, clock, max_age_s=SIGNAL_AGE_S_MAX, planned=lanes.wake)
-        resolver = Resolver(ledger, logins, bell, clock)
-        reconcile = Reconcile(ledger, logins, bell, clock, read_every_s=RECONCILE_EVERY_S)
-
-        def changed() -> None:
-            lanes.wake()
-            protector.rounds.wake()
-
-        async def make(lease: Lease) -> Login:
-            row = await ledger.login(lease.connection_id)
-            return Login(lease, row, broker, ledger, prices, bell, clock, changed=changed)
+                alarms_at_s.append(world.clock.monotonic())
 
         watch = Watch(world, account.account, lambda: _exit_in_doubt(store))
-        executor = Executor(world, store, account, strategy, planner, logins, watch, alarms_at_s)
-        parts: tuple[Coroutine[Any, Any, Any], ...] = (
-            logins.run(make),
-            planner.run(),
-            lanes.run(),
-            protector.run(),
-            resolver.rounds.run(),
-            reconcile.rounds.run(),
-            watch.run(),
-        )
-        tasks = [asyncio.create_task(part) for part in parts]
-        try:
-            await executor.until(lambda: executor.is_ready, _READY_S_MAX)
+        async with process(world, store, broker, bell, watch) as (planner, logins):
+            executor = Executor(
+                world, store, account, strategy, planner, logins, watch, alarms_at_s
+            )
+            await executor.until(lambda: executor.is_ready, READY_S_MAX)
             yield executor
-        finally:
-            ended = [task for task in tasks if task.done()]
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-            assert not ended, results
+
+
+@asynccontextmanager
+async def process(
+    world: World, store: Store, broker: Broker, bell: Bell, watch: Watch, holder: str = "simulated"
+) -> AsyncIterator[tuple[Planner, Logins]]:
+    """The parts of one process, and an onlooker; all are cancelled where they stand at the end."""
+    ledger, clock = TwinLedger(store), world.clock
+    prices = Prices(clock)
+    logins = Logins(ledger, clock, holder=holder)
+    placer = Placer(ledger, logins, clock)
+    lanes = Lanes(ledger, logins, placer, prices, bell, clock)
+    protector = Protector(ledger, logins, bell, clock)
+    planner = Planner(ledger, bell, clock, max_age_s=SIGNAL_AGE_S_MAX, planned=lanes.wake)
+    resolver = Resolver(ledger, logins, bell, clock)
+    reconcile = Reconcile(ledger, logins, bell, clock, read_every_s=RECONCILE_EVERY_S)
+
+    def changed() -> None:
+        lanes.wake()
+        protector.rounds.wake()
+
+    async def make(lease: Lease) -> Login:
+        row = await ledger.login(lease.connection_id)
+        return Login(lease, row, broker, ledger, prices, bell, clock, changed=changed)
+
+    parts: tuple[Coroutine[Any, Any, Any], ...] = (
+        logins.run(make),
+        planner.run(),
+        lanes.run(),
+        protector.run(),
+        resolver.rounds.run(),
+        reconcile.rounds.run(),
+        watch.run(),
+    )
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        yield planner, logins
+    finally:
+        ended = [task for task in tasks if task.done()]
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert not ended, results
 
 
 def _exit_in_doubt(store: Store) -> bool:
     """Sent, and no answer or an unclear one."""
     return any(
-        row.role is Role.EXIT and row.state in (IntentState.SENDING, IntentState.UNKNOWN)
+        row.role.ends and row.state in (IntentState.SENDING, IntentState.UNKNOWN)
         for row in store.intents.open()
     )

@@ -23,7 +23,7 @@ async def check(executor: Executor) -> None:
     """Asserts all of it."""
     mine: dict[str, Any] = (await executor.world.ledger())[executor.account.name]
     _sent_once(executor, mine)
-    _books_agree(executor, mine)
+    books_agree(executor, mine)
     _nothing_in_doubt(executor)
     _protected_or_flat(executor)
     _closes_only(executor, mine)
@@ -58,7 +58,7 @@ def _closes_only(executor: Executor, mine: dict[str, Any]) -> None:
             others_at = at
 
 
-def _books_agree(executor: Executor, mine: dict[str, Any]) -> None:
+def books_agree(executor: Executor, mine: dict[str, Any]) -> None:
     ours, theirs = _recorded(executor), _told(mine)
     for what, recorded in ours.items():
         assert recorded == theirs[what], f"{what}: {recorded} is not {theirs[what]}"
