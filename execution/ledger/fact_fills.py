@@ -39,10 +39,14 @@ _VOID: Final = text("""
 # The sum over fills, not an addition: right however often and in whichever order they come.
 _COUNT: Final = text("""
     UPDATE intents i SET filled_qty = f.qty, fill_value = f.value
-    FROM (SELECT coalesce(sum(qty), 0) AS qty, coalesce(sum(qty * price), 0) AS value
-          FROM fills WHERE account_id = :account_id AND intent_id = :id AND active) f
+    FROM (SELECT coalesce(sum(qty) FILTER (WHERE active), 0) AS qty,
+            coalesce(sum(qty * price) FILTER (WHERE active), 0) AS value,
+            coalesce(sum(qty), 0) AS told
+          FROM fills WHERE account_id = :account_id AND intent_id = :id) f
     WHERE i.id = :id
-    RETURNING i.state, i.qty, i.filled_qty
+    RETURNING i.qty, i.filled_qty, f.told, EXISTS (
+      SELECT 1 FROM orders o WHERE o.account_id = i.account_id
+        AND o.broker_order_id = i.broker_order_id AND o.status = 'Filled') AS shown_filled
 """)
 _FILLED: Final = text("""
     UPDATE intents SET state = 'FILLED', ended_at = :now, answered_at = coalesce(answered_at, :now),
@@ -78,17 +82,20 @@ async def _one(journal: Journal, account: AccountId, fact: FillFact) -> set[Inte
     row = _row(journal, account, fact, intent, root)
     if (await journal.connection.execute(_INSERT, row)).first() is None:
         return set() if fact.active else await _void(journal, account, fact)
-    if not fact.active:
-        return set()
-    _tell(journal, account, row, intent)
-    await refold(journal, account, row["strategy_id"], fact.contract, root)
+    if fact.active:
+        _tell(journal, account, row, intent)
+        await refold(journal, account, row["strategy_id"], fact.contract, root)
     return set() if intent is None else await _count(journal, account, IntentId(intent.id))
 
 
 async def _count(journal: Journal, account: AccountId, intent: IntentId) -> set[IntentId]:
+    """Filled by what counts; or, where fills were taken back, by all that the broker says filled.
+
+    A bust takes a fill back, never the end of its order: nothing of it will come any more.
+    """
     parameters = {"account_id": account, "id": intent}
     sums = (await journal.connection.execute(_COUNT, parameters)).one()
-    if sums.filled_qty < sums.qty:
+    if sums.filled_qty < sums.qty and not (sums.shown_filled and sums.told >= sums.qty):
         return set()
     allowed = [state.value for state in states_before(IntentState.FILLED)]
     done = await journal.connection.execute(
@@ -111,9 +118,7 @@ async def _void(journal: Journal, account: AccountId, fact: FillFact) -> set[Int
     )
     journal.tell(account, body, f"{account}:{fact.fill_id}", None, f"fill:{fact.fill_id}")
     await refold(journal, account, row.strategy_id, row.contract, row.root)
-    if row.intent_id is not None:
-        await journal.connection.execute(_COUNT, {"account_id": account, "id": row.intent_id})
-    return set()
+    return set() if row.intent_id is None else await _count(journal, account, row.intent_id)
 
 
 async def accounts_of(

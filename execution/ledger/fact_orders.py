@@ -21,8 +21,10 @@ _BIND: Final = text("""
       AND id = CAST(:client_id AS uuid)
 """)
 _INTENT: Final = text("""
-    SELECT id, strategy_id, signal_id, role, state, qty, filled_qty FROM intents
-    WHERE account_id = :account_id AND broker_order_id = :order_id
+    SELECT i.id, i.strategy_id, i.signal_id, i.role, i.state, i.qty, i.filled_qty, (
+      SELECT coalesce(sum(f.qty), 0) FROM fills f
+      WHERE f.account_id = i.account_id AND f.intent_id = i.id) AS told_qty
+    FROM intents i WHERE i.account_id = :account_id AND i.broker_order_id = :order_id
 """)
 _UPSERT: Final = text("""
     INSERT INTO orders AS o (account_id, broker_order_id, user_id, intent_id, contract, action,
@@ -97,8 +99,9 @@ async def _step(journal: Journal, fact: OrderFact, intent: Any) -> set[IntentId]
     state = state_of(fact.status)
     if state is None:
         return set()
-    if state is IntentState.FILLED and intent.filled_qty < intent.qty:
-        # No fill is inferred from a status: the fills themselves end the intent.
+    if state is IntentState.FILLED and intent.told_qty < intent.qty:
+        # No fill is inferred from a status: the fills themselves end the intent, and a fill that
+        # was taken back has been one.
         state = IntentState.WORKING
     moved = await journal.connection.execute(
         _STEP,

@@ -11,7 +11,7 @@ from shared.contracts.orders import FillFeeKnown, FillRecorded, FillVoided
 from shared.contracts.positions import PositionChanged
 from shared.domain.ids import AccountId, IntentId
 from shared.domain.instruments import PRODUCTS
-from shared.domain.order import IntentState, may_follow
+from shared.domain.order import BrokerStatus, IntentState, may_follow
 from shared.domain.position import fold_all
 from shared.domain.symbols import root_of
 from shared.ports.broker import FeeFact, FillFact
@@ -26,15 +26,12 @@ def apply(journal: Journal, account: AccountId, fact: FillFact) -> set[IntentId]
     intent = journal.store.intents.by_order(account, fact.order_id)
     known = journal.store.fills.get((account, fact.fill_id))
     if known is not None:
-        if known.active and not fact.active:
-            _void(journal, known)
-        return set()
+        return _void(journal, known) if known.active and not fact.active else set()
     row = _row(account, fact, intent, journal.now)
     journal.store.fills.put((account, fact.fill_id), row)
-    if not row.active:
-        return set()
-    _tell(journal, row, intent)
-    _refold(journal, row)
+    if row.active:
+        _tell(journal, row, intent)
+        _refold(journal, row)
     return set() if intent is None else _count(journal, intent.id)
 
 
@@ -61,12 +58,24 @@ def _row(account: AccountId, fact: FillFact, intent: IntentRow | None, now: date
 
 def _count(journal: Journal, intent: IntentId) -> set[IntentId]:
     row = _counted(journal, intent)
-    if row.filled_qty < row.intent.qty_contracts or not may_follow(row.state, IntentState.FILLED):
+    over = row.filled_qty >= row.intent.qty_contracts or _is_shown_filled(journal, row)
+    if not over or not may_follow(row.state, IntentState.FILLED):
         return set()
     answered = journal.now if row.answered_at is None else row.answered_at
     filled = replace(row, state=IntentState.FILLED, code=None, message=None)
     journal.store.intents.change(replace(filled, answered_at=answered, ended_at=journal.now))
     return {intent}
+
+
+def _is_shown_filled(journal: Journal, row: IntentRow) -> bool:
+    """By the broker, and every fill of it was told, whether or not it was taken back."""
+    order = journal.store.orders.get((row.account_id, row.broker_order_id or 0))
+    shown = order is not None and order.status == BrokerStatus.FILLED.value
+    return shown and told_qty(journal, row.id) >= row.intent.qty_contracts
+
+
+def told_qty(journal: Journal, intent: IntentId) -> int:
+    return sum(each.qty for each in journal.store.fills.rows() if each.intent_id == intent)
 
 
 def _counted(journal: Journal, intent: IntentId) -> IntentRow:
@@ -81,7 +90,7 @@ def _counted(journal: Journal, intent: IntentId) -> IntentRow:
     return row
 
 
-def _void(journal: Journal, row: FillRow) -> None:
+def _void(journal: Journal, row: FillRow) -> set[IntentId]:
     """A bust: the fill stays, marked, and the position is folded without it."""
     account, fill = row.account_id, row.broker_fill_id
     journal.store.fills.put((account, fill), replace(row, active=False))
@@ -90,8 +99,7 @@ def _void(journal: Journal, row: FillRow) -> None:
     )
     journal.tell(account, body, f"{account}:{fill}", None, f"fill:{fill}")
     _refold(journal, row)
-    if row.intent_id is not None:
-        _counted(journal, row.intent_id)
+    return set() if row.intent_id is None else _count(journal, row.intent_id)
 
 
 def apply_fee(journal: Journal, fact: FeeFact) -> None:

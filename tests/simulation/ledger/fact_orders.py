@@ -11,6 +11,7 @@ from shared.domain.ids import AccountId, IntentId
 from shared.domain.order import BrokerStatus, IntentState, may_follow, state_of
 from shared.ports.broker import OrderFact
 from tests.simulation.ledger.adoption import adopt, end_unplaced
+from tests.simulation.ledger.fact_fills import told_qty
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.rows import IntentRow, OrderRow
 
@@ -107,7 +108,8 @@ def _step(journal: Journal, fact: OrderFact, intent: IntentRow) -> set[IntentId]
     state = state_of(fact.status)
     if state is None:
         return set()
-    if state is IntentState.FILLED and intent.filled_qty < intent.intent.qty_contracts:
+    told = told_qty(journal, intent.id)
+    if state is IntentState.FILLED and told < intent.intent.qty_contracts:
         state = IntentState.WORKING  # no fill is inferred from a status
     row = _with_leg_qty(intent, fact.qty_contracts)
     moves = may_follow(row.state, state)
