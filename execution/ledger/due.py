@@ -67,15 +67,19 @@ _ACCOUNTS: Final = text(f"""
     WHERE {_ROLLED} AND a.connection_id = ANY (CAST(:connections AS bigint[]))
 """)
 # Of several attempts the one under way, else the one that was filled, else the last. An alert that
-# was heard since the first of them, or any order for the owner, takes the move out of our hands.
+# was decided on since the first of them, or waits to be, or any order for the owner takes the move
+# out of our hands.
 _ROLLS: Final = text(f"""
     SELECT DISTINCT ON (o.account_id, o.cause_id, o.leg) o.*, s.symbol, {_MAY_ENTER} AS may_enter,
       first.created_at AS first_at,
       n.state AS entry_state, n.code AS entry_code,
       coalesce((SELECT sum(abs(p.net_qty)) FROM positions p WHERE p.account_id = o.account_id
         AND p.strategy_id = o.strategy_id AND p.root = o.root), 0) AS held,
-      coalesce((SELECT g.received_at FROM signals g WHERE g.strategy_id = o.strategy_id
-        AND g.status = 'accepted' ORDER BY g.seq DESC LIMIT 1) >= first.created_at, false)
+      EXISTS (SELECT 1 FROM signals g
+        LEFT JOIN signal_decisions d ON d.signal_id = g.id AND d.account_id = o.account_id
+        WHERE g.strategy_id = o.strategy_id AND g.status = 'accepted'
+          AND g.received_at > first.created_at - interval '1 day'
+          AND (d.decided_at IS NULL OR d.decided_at >= first.created_at))
       OR EXISTS (SELECT 1 FROM intents l WHERE l.account_id = o.account_id
         AND l.account_seq > first.account_seq AND l.strategy_id = o.strategy_id
         AND l.root = o.root AND l.parent_id IS NULL AND l.cause <> 'roll') AS is_overtaken
