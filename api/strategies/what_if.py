@@ -190,8 +190,7 @@ async def _scenes(request: Request, setup: Setup) -> Mapping[AccountId, Scene]:
     now = request.now
     if not setup.links:
         return {_NOBODY: Scene(Book(), now, trade_date(now))}
-    linked = [link.account_id for link in setup.links]
-    return await load_scenes(request.connection, setup.strategy.id, now, linked)
+    return await load_scenes(request.connection, setup, now)
 
 
 async def _names(request: Request, setup: Setup) -> dict[AccountId, str]:
