@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from api.access import SESSION, Router
-from api.accounts import queries
-from api.accounts.schemas import AccountOut, AccountsOut
-from api.deps import CurrentUser, ReadConn
-from api.wire import ExactJson
+from api.accounts import queries, service
+from api.accounts.schemas import AccountIn, AccountOut, AccountsOut, ChangedOut
+from api.deps import CurrentUser, ReadConn, WriteConn
+from api.wire import ExactJson, PathId
 
 router = Router(SESSION, prefix="/api/accounts", tags=["accounts"])
 ROUTERS: Final = (router,)
+
+
+@router.put("/{account_id}/")
+async def change(
+    user: CurrentUser, connection: WriteConn, account_id: PathId, body: AccountIn
+) -> ChangedOut:
+    """Rules of the account, whichever strategy trades it, and whether it trades at all."""
+    return await service.change(connection, user, account_id, body)
 
 
 @router.get("/", response_model=list[AccountOut] | AccountsOut)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.accounts.schemas import AccountOut
 from shared.db.tables.accounts import account_balances, accounts, broker_connections
 from shared.db.tables.trading import risk_state
+from shared.domain.rules import AccountRules
 
 _ACCOUNTS_MAX: Final = 1_000
 
@@ -55,4 +56,5 @@ def _out(row: Row[Any]) -> AccountOut:
         balance_date=row.trade_date,
         balance_at=row.as_of,
         quarantine_code=row.quarantine_code,
+        rules=AccountRules.model_validate(row.rules),
     )

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Annotated
 
-from api.schemas import Answer
+from pydantic import ConfigDict, PlainSerializer
+
+from api.open_risk import OnOpen
+from api.schemas import Answer, Body
 from api.wire import DecimalNumber, DecimalText
+from shared.domain.rules import AccountRules
+
+# Every rule with its value; exact numbers as text. The lambda names no return type, so that the
+# schema stays that of the rules.
+RulesOut = Annotated[AccountRules, PlainSerializer(lambda rules: rules.model_dump(mode="json"))]
 
 
 class AccountOut(Answer):
@@ -32,6 +41,37 @@ class AccountOut(Answer):
     balance_date: date | None
     balance_at: datetime | None
     quarantine_code: str | None
+    rules: RulesOut
+
+
+class AccountIn(Body):
+    """Changes what is named and nothing else; `rules` are merged, null takes one away.
+
+    `on_open` is needed to switch off an account in which something is open.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"rules": {"limits": {"daily_loss_usd": "500"}}},
+                {"enabled": False, "on_open": "flatten"},
+            ]
+        }
+    )
+
+    enabled: bool = True
+    rules: AccountRules | None = None
+    on_open: OnOpen | None = None
+
+
+class ChangedOut(Answer):
+    """`command_id`: the command that closes what was open."""
+
+    message: str
+    id: int
+    rules: RulesOut
+    enabled: bool
+    command_id: int | None
 
 
 class AccountsOut(Answer):

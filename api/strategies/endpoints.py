@@ -8,10 +8,13 @@ from fastapi import Body, status
 
 from api.access import SESSION, Router
 from api.deps import CurrentUser, ReadConn, Resources, WriteConn
+from api.open_risk import OnOpen
 from api.strategies import queries, service, what_if
 from api.strategies.schemas import (
     CreateIn,
+    DeletedOut,
     NamesOut,
+    PutIn,
     SavedOut,
     StrategiesOut,
     StrategyDetail,
@@ -26,7 +29,7 @@ from api.strategies.what_if_schemas import (
     Settings,
     ValidateOut,
 )
-from api.wire import ExactJson, PathId, QueryId, QueryText
+from api.wire import ExactJson, PathId, QueryId, QueryText, invalid
 
 router = Router(SESSION, prefix="/api/strategies", tags=["strategies"])
 ROUTERS: Final = (router,)
@@ -51,7 +54,29 @@ async def change(
     user: CurrentUser, connection: WriteConn, resources: Resources, body: UpdateIn
 ) -> SavedOut:
     """Changes only what is named."""
-    return await service.change(connection, resources, user, body)
+    return await service.change(connection, resources, user, body.id, body)
+
+
+@router.put("/{strategy_id}/")
+async def put(
+    user: CurrentUser,
+    connection: WriteConn,
+    resources: Resources,
+    strategy_id: PathId,
+    body: PutIn,
+) -> SavedOut:
+    """As update: changes only what is named."""
+    if body.id not in (None, strategy_id):
+        raise invalid("strategy.which", "Two different strategies are named.", "id")
+    return await service.change(connection, resources, user, strategy_id, body)
+
+
+@router.delete("/{strategy_id}/")
+async def remove(
+    user: CurrentUser, connection: WriteConn, strategy_id: PathId, force: OnOpen | None = None
+) -> DeletedOut:
+    """Refused while something is open, unless `force=flatten` has it closed. Trades are kept."""
+    return await service.remove(connection, user, strategy_id, force)
 
 
 @router.post("/validate/")

@@ -45,10 +45,11 @@ async def replace(
     """Make these the strategy's accounts.
 
     Raises Conflict `strategy.account_in_use`: an account in which the strategy holds or works
-    something must stay, or no alert could close it.
+    something must stay, and stay switched on, or no alert could close it.
     """
     ids = [link.account_id for link in links]
-    await _require_unused(connection, strategy_id, ids)
+    on = [link.account_id for link in links if link.enabled]
+    await _require_unused(connection, strategy_id, on, ids)
     await connection.execute(
         delete(strategy_accounts).where(
             strategy_accounts.c.strategy_id == strategy_id,
@@ -110,11 +111,13 @@ def original_map(rows: Sequence[Row[Any]]) -> dict[str, dict[str, tuple[Any, ...
 
 
 async def _require_unused(
-    connection: AsyncConnection, strategy_id: int, staying: Sequence[int]
+    connection: AsyncConnection, strategy_id: int, staying: Sequence[int], kept: Sequence[int]
 ) -> None:
+    """`staying`: accounts that go on trading; `kept`: these, and those that are switched off."""
     leaving = [
         strategy_accounts.c.strategy_id == strategy_id,
         strategy_accounts.c.account_id.not_in(staying),
+        or_(strategy_accounts.c.enabled, strategy_accounts.c.account_id.not_in(kept)),
     ]
     held = select(positions.c.account_id).where(
         positions.c.strategy_id == strategy_id,

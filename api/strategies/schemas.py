@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from api.open_risk import OnOpen
 from api.schemas import Answer, Body
 from api.strategies.original import without_neutral
 from api.wire import BIGINT_MAX, DecimalNumber, DecimalText, Line
@@ -158,17 +159,38 @@ class CreateIn(SettingsIn):
     name: Name = Field(validation_alias="Strat_Name")
 
 
-class UpdateIn(SettingsIn):
-    """Changes what is named and nothing else. `accounts`, when named, replaces all of them."""
+class ChangeIn(SettingsIn):
+    """Changes what is named and nothing else. `accounts`, when named, replaces all of them.
 
-    id: Id
+    `on_open` says what becomes of what is open when the strategy is switched off.
+    """
+
     name: Name = Field("", validation_alias="Strat_Name")
+    on_open: OnOpen | None = None
+
+
+class UpdateIn(ChangeIn):
+    id: Id
+
+
+class PutIn(ChangeIn):
+    """The id stands in the address; repeated, it has to be the same."""
+
+    id: Id | None = None
 
 
 class SavedOut(Answer):
     message: str
     id: int
     webhook_key: str
+
+
+class DeletedOut(Answer):
+    """`command_id`: the command that closes what was open; its result is told when it is done."""
+
+    message: str
+    id: int
+    command_id: int | None
 
 
 class LinkOut(Answer):

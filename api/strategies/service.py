@@ -10,10 +10,12 @@ from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api import open_risk
+from api.open_risk import OnOpen
 from api.resources import Resources
 from api.security.sessions import SignedIn
 from api.strategies import links, versions
-from api.strategies.schemas import CreateIn, SavedOut, UpdateIn
+from api.strategies.schemas import ChangeIn, CreateIn, DeletedOut, SavedOut
 from api.strategies.settings import columns_of, rules_of
 from shared.db.tables.strategies import strategies
 from shared.domain.errors import Conflict, NotFound
@@ -55,23 +57,54 @@ async def create(
 
 
 async def change(
-    connection: AsyncConnection, resources: Resources, user: SignedIn, body: UpdateIn
+    connection: AsyncConnection,
+    resources: Resources,
+    user: SignedIn,
+    strategy_id: int,
+    body: ChangeIn,
 ) -> SavedOut:
-    """Raises as `create` does, NotFound, and Conflict `strategy.account_in_use`."""
-    today = resources.clock.now().date()
-    row = await locked(connection, body.id)
+    """Raises as `create` does, NotFound, Conflict `strategy.account_in_use`, and as `settle`."""
+    today, message = resources.clock.now().date(), "Strategy updated."
+    goes_off = "active" in body.model_fields_set and not body.active
+    if goes_off:
+        await open_risk.hold_decisions(connection, "strategy_id", strategy_id)
+    row = await locked(connection, strategy_id)
+    if goes_off and row.active:
+        closing = await open_risk.settle(
+            connection, user, "strategy_id", strategy_id, body.on_open, may_keep=True
+        )
+        message = message if closing is None else "Strategy switched off; its positions are closed."
     before = StrategyRules.model_validate(row.rules)
-    rules = rules_of(body, before, body.id, await names_of(connection))
+    rules = rules_of(body, before, strategy_id, await names_of(connection))
     columns = columns_of(body, today) | {"rules": rules.stored()}
-    statement = update(strategies).where(strategies.c.id == body.id)
+    statement = update(strategies).where(strategies.c.id == strategy_id)
     with _unique_names():
         await connection.execute(statement.values(**columns, updated_at=func.now()))
     if body.accounts is not None:
         wanted = await links.resolve(connection, body.accounts, today)
-        await links.replace(connection, user.user_id, body.id, wanted)
-    await versions.keep(connection, body.id)
-    key = webhook_key(resources.settings.secret, body.id, row.key_version)
-    return SavedOut(message="Strategy updated.", id=body.id, webhook_key=key)
+        await links.replace(connection, user.user_id, strategy_id, wanted)
+    await versions.keep(connection, strategy_id)
+    key = webhook_key(resources.settings.secret, strategy_id, row.key_version)
+    return SavedOut(message=message, id=strategy_id, webhook_key=key)
+
+
+async def remove(
+    connection: AsyncConnection, user: SignedIn, strategy_id: int, force: OnOpen | None
+) -> DeletedOut:
+    """Its trades stay and its key is dead at once. Raises NotFound, and as `settle`.
+
+    Keeping positions open is no choice here: no alert could ever close them.
+    """
+    await open_risk.hold_decisions(connection, "strategy_id", strategy_id)
+    await locked(connection, strategy_id)
+    closing = await open_risk.settle(
+        connection, user, "strategy_id", strategy_id, force, may_keep=False
+    )
+    statement = update(strategies).where(strategies.c.id == strategy_id)
+    gone = {"deleted_at": func.now(), "updated_at": func.now(), "active": False}
+    await connection.execute(statement.values(**gone))
+    await versions.keep(connection, strategy_id)
+    return DeletedOut(message="Strategy deleted.", id=strategy_id, command_id=closing)
 
 
 async def locked(connection: AsyncConnection, strategy_id: int) -> Row[Any]:

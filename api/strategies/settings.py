@@ -6,23 +6,25 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
 from api.strategies import shorthand
-from api.strategies.schemas import CreateIn, SettingsIn, TimeFilterIn, UpdateIn
+from api.strategies.schemas import ChangeIn, CreateIn, SettingsIn, TimeFilterIn
 from api.wire import invalid
 from shared.domain.errors import AlertRefused, InvalidInput
 from shared.domain.names import name_key
 from shared.domain.rules import StrategyRules
+from shared.domain.rules.base import Rule
 from shared.domain.symbols import read_symbol
 
-_NOT_COLUMNS: Final = shorthand.NAMES | {"id", "accounts", "rules"}
+_NOT_COLUMNS: Final = shorthand.NAMES | {"id", "accounts", "rules", "on_open"}
 _FIELDS_MAX: Final = 20
+Rules = TypeVar("Rules", bound=Rule)
 
 
-def columns_of(body: CreateIn | UpdateIn, today: date) -> dict[str, Any]:
+def columns_of(body: CreateIn | ChangeIn, today: date) -> dict[str, Any]:
     """Column values but the rules: all for a new strategy, the named ones for a change.
 
     Raises InvalidInput `symbol.unknown`.
@@ -47,9 +49,9 @@ def rules_of(
     `follow.unknown`, `follow.self`, and what `shorthand.applied` raises.
     """
     named = body.rules.model_dump(mode="json", exclude_unset=True) if body.rules else {}
-    rules = _valid(merged(before.stored(), named))
+    rules = valid(StrategyRules, merged(before.stored(), named))
     document = shorthand.applied(_short(body), rules, names, frozenset(named))
-    rules = _valid(document)
+    rules = valid(StrategyRules, document)
     _require_own(rules, before, own_id, names)
     return rules
 
@@ -110,9 +112,10 @@ def _time_filter(told: TimeFilterIn | None) -> shorthand.TimeFilter:
     return shorthand.TimeFilter(**ends)
 
 
-def _valid(document: Mapping[str, Any]) -> StrategyRules:
+def valid(model: type[Rules], document: Mapping[str, Any]) -> Rules:
+    """Raises InvalidInput `request.invalid` with the paths of the fields."""
     try:
-        return StrategyRules.model_validate(document)
+        return model.model_validate(document)
     except ValidationError as error:
         found = [
             {

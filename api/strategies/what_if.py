@@ -143,7 +143,8 @@ async def _tried(request: Request, settings: Mapping[str, Any]) -> Setup:
     savepoint = await connection.begin_nested()
     try:
         if isinstance(body, UpdateIn):
-            saved = await service.change(connection, request.resources, request.user, body)
+            resources, user = request.resources, request.user
+            saved = await service.change(connection, resources, user, body.id, body)
         else:
             saved = await service.create(connection, request.resources, request.user, body)
         return await load_setup(request.connection, StrategyId(saved.id))

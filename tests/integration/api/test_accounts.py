@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 
+from shared.domain.rules import FREE_ACCOUNT
 from tests.integration.api.desk import Browser, Desk, signed_in
 from tests.integration.api.helpers import Town
 
@@ -38,6 +39,7 @@ async def test_accounts_key_by_key(ada: Browser, town: Town, path: str) -> None:
         "connection_name": "Paper", "environment": "paper", "netting": "exclusive",
         "multiplier": "1", "balance": None, "realized_pnl": None, "balance_date": None,
         "balance_at": None, "quarantine_code": None,
+        "rules": FREE_ACCOUNT.model_dump(mode="json"),
     }  # fmt: skip
     assert {name: second[name] for name in (
         "maxcons", "customTicker", "mult", "multiplier", "enabled", "balance", "balance_at"
