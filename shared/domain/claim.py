@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from shared.domain.bracket import leg_price
 from shared.domain.claim_gates import EntryFacts, refused_now
 from shared.domain.cover import Cover, Resize, resizes
 from shared.domain.ids import IntentId
+from shared.domain.leg_places import RungStand, priced, rung_contracts, wrong_side
 from shared.domain.order import Action, IntentState, OrderIntent, OrderType, Role
 
 # A market order is answered by its fill within moments; cancelling it sooner helps nobody.
@@ -50,6 +50,7 @@ class Candidate:
     # What its owner's protective legs have closed since the intent was made.
     closed_by_legs: int = 0
     facts: EntryFacts | None = None  # of an entry: what the gates are asked again of
+    stand: RungStand | None = None  # of a pair that an earlier rung gets; `legs` is its other leg
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ Verdict = Send | End | Wait
 
 def judge(candidate: Candidate, now: datetime, quote: Decimal | None) -> Verdict:
     """`quote` is a price of the contract younger than 2 s, or None."""
+    if candidate.stand is not None:
+        return _judge_rung(candidate, candidate.stand)
     if candidate.intent.role is Role.EXIT:
         return _judge_exit(candidate, now)
     if candidate.intent.role is Role.REDUCE:
@@ -109,20 +112,52 @@ def _judge_entry(candidate: Candidate, now: datetime, quote: Decimal | None) -> 
 def _with_legs(candidate: Candidate, base: Decimal | None) -> Verdict:
     """Legs at their prices, or, of a market order without a base, as mere distances.
 
-    What has no price then, the broker measures from the fill.
+    What has no price then, the broker measures from the fill. Pairs of earlier rungs stay behind
+    until there is something to cover, unless the broker is to place them.
     """
     intent = candidate.intent
     if base is not None:
-        legs = tuple(_priced(leg, intent.action, base, candidate.tick) for leg in candidate.legs)
-        return Send(replace(intent, reference_price=base), legs)
-    if intent.order_type is OrderType.MARKET and all(map(_is_relative, candidate.legs)):
-        return Send(intent, candidate.legs)
+        legs = [priced(leg, intent.action, base, candidate.tick) for leg in candidate.legs]
+        wrong = wrong_side(legs, intent.action, base)
+        if wrong is not None:
+            return _refused_side(wrong, base)
+        qty = intent.qty_contracts
+        leaving = tuple(replace(leg, qty_contracts=qty) for leg in legs if leg.rung == 0)
+        return Send(replace(intent, reference_price=base), leaving)
+    if intent.order_type is OrderType.MARKET and all(map(_is_distance, candidate.legs)):
+        return Send(intent, _shared_out(intent, candidate.legs))
     message = "No fresh quote and no price in the alert to place the bracket from."
     return End(IntentState.BLOCKED, "bracket.no_reference", message)
 
 
-def _is_relative(leg: OrderIntent) -> bool:
+def _refused_side(leg: OrderIntent, base: Decimal) -> End:
+    """A stop beyond the market would trade at once, a target there would not be one."""
+    level = leg.price if leg.price is not None else leg.stop_price
+    message = f"With the price at {base}, {leg.leg} at {level} is on the wrong side of the entry."
+    return End(IntentState.BLOCKED, "bracket.wrong_side", message)
+
+
+def _shared_out(intent: OrderIntent, legs: tuple[OrderIntent, ...]) -> tuple[OrderIntent, ...]:
+    """Without a moment in which the first pair covers everything: each rung its own part."""
+    earlier = {leg.rung: leg.qty_contracts for leg in legs if leg.rung}
+    last = intent.qty_contracts - sum(earlier.values())
+    return tuple(leg if leg.rung else replace(leg, qty_contracts=last) for leg in legs)
+
+
+def _is_distance(leg: OrderIntent) -> bool:
     return leg.offset_ticks is not None
+
+
+def _judge_rung(candidate: Candidate, stand: RungStand) -> Verdict:
+    qty = rung_contracts(stand, candidate.intent.qty_contracts)
+    if qty == 0:
+        message = "Nothing was left for this part of the entry."
+        return End(IntentState.SKIPPED, "rung.closed", message)
+    head, *others = (
+        replace(priced(leg, stand.entry, stand.entry_price, candidate.tick), qty_contracts=qty)
+        for leg in (candidate.intent, *candidate.legs)
+    )
+    return Send(head, tuple(others))
 
 
 def _base(intent: OrderIntent, quote: Decimal | None) -> Decimal | None:
@@ -135,13 +170,6 @@ def _base(intent: OrderIntent, quote: Decimal | None) -> Decimal | None:
 
 def stale() -> End:
     return End(IntentState.STALE, "signal.expired", "Older than its maximum age before its turn.")
-
-
-def _priced(leg: OrderIntent, entry: Action, base: Decimal, tick: Decimal) -> OrderIntent:
-    if leg.offset_ticks is None:
-        return leg
-    level = leg_price(leg.role, entry, base, leg.offset_ticks, tick)
-    return replace(leg, price=level.price, stop_price=level.stop_price)
 
 
 def _judge_exit(candidate: Candidate, now: datetime) -> Verdict:
@@ -176,7 +204,7 @@ def _judge_part(candidate: Candidate, now: datetime) -> Verdict:
     qty = min(left, held)
     shrunk = tuple(
         change
-        for change in resizes(held - qty, [_cover(order) for order in _legs_of(candidate)])
+        for change in resizes(held - qty, [cover_of(order) for order in _legs_of(candidate)])
         if change.shrinks
     )
     if shrunk:
@@ -199,7 +227,7 @@ def _legs_of(candidate: Candidate) -> Iterator[Working]:
     return (order for order in candidate.working if order.role.protective)
 
 
-def _cover(order: Working) -> Cover:
+def cover_of(order: Working) -> Cover:
     return Cover(
         intent_id=order.intent_id,
         broker_order_id=order.broker_order_id or 0,

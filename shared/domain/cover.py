@@ -7,7 +7,7 @@ oldest are closed first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.domain.ids import IntentId
@@ -64,6 +64,11 @@ def resizes(remainder: int, legs: Sequence[Cover]) -> tuple[Resize, ...]:
     return tuple(sorted(changes, key=_turn))
 
 
+def remainder_of(held: int, lefts: Iterable[int]) -> int:
+    """Contracts that the legs of some entries are to cover: what these left of what is held."""
+    return max(0, min(held, sum(left for left in lefts if left > 0)))
+
+
 def _turn(change: Resize) -> tuple[bool, bool, int]:
     return not change.shrinks, change.leg.role is Role.STOP_LOSS, change.leg.seq
 
@@ -92,4 +97,9 @@ def _newest_first(legs: Sequence[Cover]) -> Iterator[list[Cover]]:
     pairs: dict[str, list[Cover]] = {}
     for leg in legs:
         pairs.setdefault(leg.pair, []).append(leg)
-    return iter(sorted(pairs.values(), key=lambda pair: (-max(x.seq for x in pair), pair[0].pair)))
+    # Of one entry's pairs the first comes last: it covers what the later ones have not taken over.
+    return iter(
+        sorted(
+            pairs.values(), key=lambda pair: (max(x.seq for x in pair), pair[0].pair), reverse=True
+        )
+    )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from shared.domain.decision.rungs import Exits, Rung
 from shared.domain.ids import AccountId, Cause, IntentId, SignalId, intent_id
+from shared.domain.ladder import At, Offset, Place
 from shared.domain.order import OrderIntent, OrderType, Role, TimeInForce
 from shared.domain.plan import Draft
+from shared.domain.rules.bracket import Stop
 from shared.domain.strategy import Strategy
 
 
@@ -44,18 +48,34 @@ def intents_of(
         # An exit is never too late: only an entry has a maximum age.
         expires_at=expires_at if draft.role is Role.ENTRY else None,
     )
-    wanted = (
-        (Role.TAKE_PROFIT, "tp", OrderType.LIMIT, draft.take_profit_ticks),
-        (Role.STOP_LOSS, "sl", OrderType.STOP, draft.stop_loss_ticks),
-    )
-    return [
-        order,
-        *(
-            _leg(order, named(f"{draft.leg}.{short}"), f"{draft.leg}.{short}", role, kind, ticks)
-            for role, short, kind, ticks in wanted
-            if ticks is not None
-        ),
-    ]
+    return [order, *_legs(order, draft.exits, named)]
+
+
+def _legs(
+    order: OrderIntent, exits: Exits, named: Callable[[str], IntentId]
+) -> Iterator[OrderIntent]:
+    """The farthest target and the stop for the whole entry, then a pair for each earlier rung."""
+    if not exits.rungs:
+        return
+    last = exits.rungs[-1]
+    whole = Rung(order.qty_contracts, last.target, last.stop)
+    for number, rung in enumerate((whole, *exits.rungs[:-1])):
+        under = order.leg if number == 0 else f"{order.leg}.r{number}"
+        legs = (
+            (Role.TAKE_PROFIT, f"{under}.tp", rung.target, None),
+            (Role.STOP_LOSS, f"{under}.sl", rung.stop, _moving(exits.stop)),
+        )
+        for role, name, place, moves in legs:
+            if place is not None:
+                leg = _leg(order, named(name), name, role, place)
+                yield replace(leg, qty_contracts=rung.qty_contracts, rung=number, moves=moves)
+
+
+def _moving(stop: Stop | None) -> Stop | None:
+    """The rule that moves a stop later; None for one that stays."""
+    if stop is None or (stop.trail is None and stop.break_even is None):
+        return None
+    return stop
 
 
 def adopted(like: OrderIntent, order_id: int, qty_contracts: int) -> OrderIntent:
@@ -71,21 +91,22 @@ def adopted(like: OrderIntent, order_id: int, qty_contracts: int) -> OrderIntent
     )
 
 
-def _leg(
-    order: OrderIntent, id_: IntentId, name: str, role: Role, kind: OrderType, ticks: int
-) -> OrderIntent:
+def _leg(order: OrderIntent, id_: IntentId, name: str, role: Role, place: Place) -> OrderIntent:
     """Good till cancelled: a protective order of the day would die with the session."""
+    is_target = role is Role.TAKE_PROFIT
+    level = place.price if isinstance(place, At) else None
     return replace(
         order,
         id=id_,
         role=role,
         leg=name,
         action=order.action.opposite,
-        order_type=kind,
+        order_type=OrderType.LIMIT if is_target else OrderType.STOP,
         time_in_force=TimeInForce.GTC,
-        price=None,
-        stop_price=None,
-        offset_ticks=ticks,
+        price=level if is_target else None,
+        stop_price=None if is_target else level,
+        offset_ticks=place.ticks if isinstance(place, Offset) else None,
+        offset_percent=place.percent if isinstance(place, Offset) else None,
         reference_price=None,
         parent=order.id,
         after=None,

@@ -83,6 +83,19 @@ def shares(targets: Sequence[Target], qty_contracts: int, multiplier: Decimal) -
     return (*out, qty_contracts - done) if targets else ()
 
 
+def share_of(planned: int, before: int, of_contracts: int, filled: int) -> int:
+    """Contracts of a rung of `planned` after `before` earlier ones, when only `filled` came.
+
+    The rungs keep their parts of the entry, added up and rounded as `shares` does.
+    """
+
+    def upto(contracts: int) -> int:
+        part = Decimal(contracts * filled) / of_contracts
+        return int(part.to_integral_value(rounding=ROUND_HALF_UP))
+
+    return upto(before + planned) - upto(before)
+
+
 def _trim(target: Target, qty_contracts: int, multiplier: Decimal) -> Decimal:
     if target.trim is None:
         return Decimal(qty_contracts)

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Final
 
 from shared.domain.ids import AccountId, Cause, IntentId, SignalId, StrategyId, UserId
+from shared.domain.rules.bracket import Stop
 
 
 class Action(StrEnum):
@@ -196,6 +197,10 @@ class OrderIntent:
     `qty_contracts` of an EXIT is 0 until the claim reads the remainder from fills. `parent` is
     the entry a protective leg leaves with; `after` is the intent whose end this one waits for
     (the entry of a reverse waits for its exit). Prices lie on the tick.
+
+    A leg stands `offset_ticks` or `offset_percent` from its entry's price; with neither, at its own
+    price. `rung` 0 leaves with the entry; the legs of an earlier rung become a pair of their own
+    once the entry has filled. `moves` is what moves a stop later.
     """
 
     id: IntentId
@@ -220,6 +225,14 @@ class OrderIntent:
     parent: IntentId | None
     after: IntentId | None
     expires_at: datetime | None
+    offset_percent: Decimal | None = None
+    rung: int = 0
+    moves: Stop | None = None
+
+    @property
+    def relative(self) -> bool:
+        """Whether its price follows from the entry's."""
+        return self.offset_ticks is not None or self.offset_percent is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from shared.domain.decision.rungs import NO_EXITS, Exits
 from shared.domain.ids import StrategyId
 from shared.domain.order import Action, IntentState, OrderType, Role
 from shared.domain.position import OpenIntent
@@ -63,9 +64,8 @@ class Draft:
     price: Decimal | None = None
     stop_price: Decimal | None = None
     reference_price: Decimal | None = None
-    take_profit_ticks: int | None = None
-    stop_loss_ticks: int | None = None
     after_leg: str | None = None
+    exits: Exits = NO_EXITS
 
 
 @dataclass(frozen=True, slots=True)

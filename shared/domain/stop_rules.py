@@ -49,6 +49,21 @@ def tighter(rule: Stop, ride: Ride, product: Product) -> Decimal | None:
     return best if (ride.price_now - best) * sign > 0 else None
 
 
+def next_stop(
+    rule: Stop, ride: Ride, committed: Decimal | None, product: Product
+) -> Decimal | None:
+    """Like `tighter`, and never behind what was `committed` but is not seen at the broker yet."""
+    sign = ride.entry.sign
+    found = [
+        price
+        for price in (tighter(rule, ride, product), committed)
+        if price is not None
+        and (price - ride.stop_price) * sign > 0
+        and (ride.price_now - price) * sign > 0
+    ]
+    return max(found, key=lambda price: price * sign, default=None)
+
+
 def _gain(ride: Ride) -> Decimal:
     return (ride.price_now - ride.entry_price) * ride.entry.sign
 

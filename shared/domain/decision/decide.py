@@ -15,7 +15,7 @@ from shared.domain.alert_signal import Signal, SignalOrderType
 from shared.domain.decision.ask import Ask, ask_of, inverted
 from shared.domain.decision.entry import Entry
 from shared.domain.decision.exits import exits_of, holdings, parts_of
-from shared.domain.decision.legs import Legs, legs_of
+from shared.domain.decision.legs import not_offered
 from shared.domain.decision.market import Market, market_of
 from shared.domain.decision.rungs import exits_for
 from shared.domain.decision.scene import Scene
@@ -87,10 +87,10 @@ def _entering(question: _Question) -> Plan | Denied:
     if not row.move.enters:
         return _outcome(question, row, exits, sized, held)
     entry = _entry(question, market, row.move, sized, held)
-    legs = first_denial(entry) or legs_of(entry)
-    if isinstance(legs, Denied):
-        return legs if not exits else Plan(exits, row.code, _says(row, exits), legs)
-    drafts = (*exits, _draft(entry, legs, exits))
+    denied = first_denial(entry) or not_offered(entry)
+    if denied is not None:
+        return denied if not exits else Plan(exits, row.code, _says(row, exits), denied)
+    drafts = (*exits, _draft(entry, exits))
     return Plan(drafts, row.code, _says(row, drafts))
 
 
@@ -222,7 +222,7 @@ def _entry(question: _Question, market: Market, move: Move, sized: Sized, held: 
     )
 
 
-def _draft(entry: Entry, legs: Legs, exits: tuple[Draft, ...]) -> Draft:
+def _draft(entry: Entry, exits: tuple[Draft, ...]) -> Draft:
     """The entry as an order; of a reverse, it waits for the last exit."""
     return Draft(
         role=Role.ENTRY,
@@ -235,9 +235,8 @@ def _draft(entry: Entry, legs: Legs, exits: tuple[Draft, ...]) -> Draft:
         price=entry.price,
         stop_price=entry.stop_price,
         reference_price=entry.reference_price,
-        take_profit_ticks=legs.target_ticks,
-        stop_loss_ticks=legs.stop_ticks,
         after_leg=exits[-1].leg if exits else None,
+        exits=entry.exits,
     )
 
 

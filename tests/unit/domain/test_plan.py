@@ -17,6 +17,7 @@ from shared.domain.decision.decide import decide
 from shared.domain.decision.scene import Scene
 from shared.domain.decision.size import scaled
 from shared.domain.ids import AccountId, IntentId, StrategyId, UserId
+from shared.domain.ladder import Offset
 from shared.domain.order import Action, IntentState, OrderType, Role
 from shared.domain.plan import Book, Denied, Disposition, Held, Plan
 from shared.domain.position import OpenIntent
@@ -108,7 +109,7 @@ def plan_of(signal: Signal, **changes: object) -> Plan:
 
 def test_an_entry_carries_its_bracket_and_the_alerts_price() -> None:
     (entry,) = plan_of(replace(BUY, price=Decimal(20000))).drafts
-    assert (entry.take_profit_ticks, entry.stop_loss_ticks) == (20, 10)
+    assert [(r.target, r.stop) for r in entry.exits.rungs] == [(Offset(20), Offset(10))]
     assert (entry.contract, entry.reference_price) == (FRONT, Decimal(20000))
 
 
