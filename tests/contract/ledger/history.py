@@ -11,9 +11,13 @@ from random import Random
 from typing import Any, Final
 
 from shared.domain.claim import judge
+from shared.domain.controls import Word
 from shared.domain.decision.decide import decide
+from shared.domain.gates.controls import Scope
 from shared.domain.ids import AccountId
 from shared.domain.order import IntentState
+from shared.domain.rules import AccountRules
+from shared.domain.rules.limits import Brakes, Limits
 from shared.ports.broker import (
     Accepted,
     LoginHealth,
@@ -200,6 +204,29 @@ class History:
         for _ in range(rng.choice((1, 1, 2))):
             await self.both(lambda w: w.ledger.close_all(command))
         await self.both(lambda w: w.ledger.answer(command, "refused", "command.unknown", "?"))
+
+    async def do_word(self, rng: Random) -> None:
+        """Somebody stops or resumes; half of the time what was stopped is resumed at once."""
+        scope = rng.choice(tuple(Scope))
+        scope_id = {
+            Scope.SYSTEM: 0,
+            Scope.USER: int(self.twin.user),
+            Scope.ACCOUNT: int(self._account(rng)),
+            Scope.STRATEGY: int(rng.choice(self.twin.strategies)),
+        }[scope]
+        words = rng.choice(((Word.KILL, Word.RESUME), (Word.PAUSE,), (Word.RESUME,)))
+        for word in words:
+            await self.both(lambda w, said=word: w.say(scope, scope_id, said))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        for command in await self.both(lambda w: w.ledger.commands()) or ():
+            await self.both(lambda w, asked=command: w.ledger.close_all(asked))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+
+    async def do_limit(self, rng: Random) -> None:
+        """An account's bounds change while entries wait."""
+        index, contracts = rng.randrange(2), rng.choice((None, None, 1, 3))
+        brakes = Brakes(duplicate_s=rng.choice((0, 0, 5)))
+        rules = AccountRules(limits=Limits(max_position_contracts=contracts), brakes=brakes)
+        exclusive = rng.random() < 0.7
+        await self.both(lambda w: w.set_account(rules, exclusive=exclusive, account=index))
 
     # --- what chance alone seldom brings together ---
     async def do_crash(self, rng: Random) -> None:

@@ -22,14 +22,17 @@ STEPS_MAX = 60 if FULL else 40
 # Twice the steps that bring a history forward, so that there is something to disturb.
 _FORWARD = ("signal", "send", "fills", "send", "fills", "answer", "facts")
 _FACTS = ("full_read", "drift", "protect", "protect", "crash", "stuck")
-_OTHERS = ("claim", "fan_out", "resolve", "command", "lease", "login", "pause")
+_OTHERS = (
+    *("claim", "fan_out", "resolve", "command", "word", "limit"),
+    *("lease", "login", "pause"),
+)
 _NAMES = (*_FORWARD, *_FORWARD, *_FACTS, *_OTHERS)
 _STEPS = st.lists(
     st.tuples(st.sampled_from(_NAMES), st.integers(0, 2**20)), min_size=10, max_size=STEPS_MAX
 )
 
 
-@pytest.mark.timeout(3_600 if FULL else 120)
+@pytest.mark.timeout(3_600 if FULL else 300)
 def test_both_ledgers_live_the_same_history(
     postgres_server: PostgresServer, template_database: str
 ) -> None:

@@ -119,7 +119,8 @@ def _event(event: Envelope) -> Row:
 def _control(row: ControlRow) -> Row:
     out: Row = plain(row)
     said = out.pop("said")
-    return {**out, **said, "created_at": said.pop("at")}
+    said["created_at"] = said.pop("at")
+    return {**out, **said}
 
 
 def _command(row: CommandRow) -> Row:
