@@ -64,11 +64,21 @@ class Reconcile:
     async def _read(self, login: Login) -> None:
         now_s = self._clock.monotonic()
         last_s = self._read_at_s.get(login.lease.connection_id)
-        if last_s is not None and now_s - last_s < self._read_every_s:
+        if (
+            last_s is not None
+            and now_s - last_s < self._read_every_s
+            and not await self._is_waited_for(login)
+        ):
             return
         self._read_at_s[login.lease.connection_id] = now_s
         for fact in (await login.broker.snapshot()).facts:
             await login.tracker.feed(fact)
+
+    async def _is_waited_for(self, login: Login) -> bool:
+        """An exit waits for the end of its legs, and no stream is there to tell of it."""
+        if login.broker.ready:
+            return False
+        return bool(await self._ledger.stuck_exits([login.lease], 0.0))
 
     async def _compare(self, login: Login) -> None:
         tracker = login.tracker

@@ -340,8 +340,10 @@ class TradovateBroker:
         return await find_orders(self._reader, client_ids) if client_ids else {}
 
     async def snapshot(self) -> Snapshot:
+        """Without the stream it is all there is, so it goes first then."""
         at = self._clock.now()
-        facts = await read_snapshot(self._reader, self._contracts.names, self._store.held)
+        reader = self._reader if self.ready else self._reader.first(Priority.RESOLUTION)
+        facts = await read_snapshot(reader, self._contracts.names, self._store.held)
         return Snapshot(tuple(facts), at)
 
     async def accounts(self) -> list[AccountInfo]:

@@ -110,16 +110,23 @@ class Cooldown:
         self._clock = clock
         self._rng = rng
         self._until = float("-inf")
+        self._knock_at = float("-inf")
         self._rest_s = RATE_LIMITED_REST_S
 
     @property
     def remaining_s(self) -> float:
         return max(0.0, self._until - self._clock.monotonic())
 
+    @property
+    def until_knock_s(self) -> float:
+        """The shorter wait of what an open position cannot do without."""
+        return min(self.remaining_s, max(0.0, self._knock_at - self._clock.monotonic()))
+
     def refused(self) -> None:
+        now = self._clock.monotonic()
+        self._knock_at = now + KNOCK_EVERY_S
         if self.remaining_s > 0:
             return  # one storm counts once, however many requests were in flight
-        now = self._clock.monotonic()
         quiet_s = now - self._until
         self._rest_s = RATE_LIMITED_REST_S if quiet_s > HOUR_S else min(self._rest_s * 2, HOUR_S)
         spread = 1.0 if self._rng is None else self._rng.uniform(1.0, 1.0 + 2 * _JITTER)

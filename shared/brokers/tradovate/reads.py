@@ -92,7 +92,8 @@ class Reader:
         )
 
     async def _exchange(self, path: str, send: Callable[[Token], Awaitable[Reply]]) -> object:
-        wait_s = max(cooldown.remaining_s for cooldown in self._cooldowns)
+        knocks = self._priority <= Priority.PROTECTION
+        wait_s = max(c.until_knock_s if knocks else c.remaining_s for c in self._cooldowns)
         if wait_s > 0:
             raise BrokerUnavailable(
                 "broker.rate_limited", "The broker asked us to wait.", retry_after_s=wait_s
