@@ -15,7 +15,8 @@ from execution.duties import after, duties, silent
 from execution.hours import by_hours
 from execution.logins import Logins
 from execution.rounds import Rounds
-from shared.ports.agenda import Agenda, Kept
+from shared.domain.ids import ConnectionId
+from shared.ports.agenda import Agenda
 from shared.ports.clock import Clock
 from shared.ports.ledger import Lease
 from shared.runtime.logging import get_logger
@@ -42,34 +43,40 @@ class CalendarRound:
         self._bell = bell
         self._clock = clock
         self._planned = planned
-        self._looked_in: datetime | None = None
-        self._is_moving = False
+        self._looked_in: dict[ConnectionId, datetime] = {}
+        self._watched_in: datetime | None = None
+        self._moving: set[bool] = set()  # of the two kinds of venue
         self.rounds = Rounds("calendar", _EVERY_S, self._round)
 
     async def _round(self) -> None:
         now = self._clock.now()
         minute = now.replace(second=0, microsecond=0)
-        is_new = minute != self._looked_in
-        if is_new or self._is_moving:
-            await self._look(now, whole=is_new)
-            self._looked_in = minute  # not before it is done: what failed is tried a second later
-
-    async def _look(self, now: datetime, *, whole: bool) -> None:
-        kept: list[Kept] = []
         for keeps_hours, leases in by_hours(self._logins.sendable(), self._logins):
-            if whole:
-                kept.append(await self._keep(leases, now, keeps_hours=keeps_hours))
-            kept.append(await self._agenda.follow(leases, lambda roll: after(roll, now)))
+            await self._look(leases, now, keeps_hours=keeps_hours)
+        if minute != self._watched_in:
+            self._bell(await self._agenda.watch(lambda strategy: silent(strategy, now)))
+            self._watched_in = minute
+
+    async def _look(self, leases: list[Lease], now: datetime, *, keeps_hours: bool) -> None:
+        """A login that can be sent to only later in a minute is looked after then."""
+        minute = now.replace(second=0, microsecond=0)
+        new = [each for each in leases if self._looked_in.get(each.connection_id) != minute]
+        if not new and keeps_hours not in self._moving:
+            return
+        kept = [await self._agenda.follow(leases, lambda roll: after(roll, now))]
+        if new:
+            kept.append(
+                await self._agenda.keep(
+                    new, lambda holding: duties(holding, now, keeps_hours=keeps_hours)
+                )
+            )
+        # Not before it is done: what failed is tried again a second later.
+        self._looked_in |= {each.connection_id: minute for each in new}
+        self._moving.discard(keeps_hours)
+        if any(each.is_waiting or each.has_planned for each in kept):
+            self._moving.add(keeps_hours)
         for each in kept:
             self._bell(each.events)
-        self._is_moving = any(each.is_waiting or each.has_planned for each in kept)
         if any(each.has_planned for each in kept):
             _log.info("calendar_planned")
             self._planned()
-        if whole:
-            self._bell(await self._agenda.watch(lambda strategy: silent(strategy, now)))
-
-    async def _keep(self, leases: list[Lease], now: datetime, *, keeps_hours: bool) -> Kept:
-        return await self._agenda.keep(
-            leases, lambda holding: duties(holding, now, keeps_hours=keeps_hours)
-        )

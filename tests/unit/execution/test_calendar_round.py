@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import cast
 
@@ -19,13 +21,17 @@ from tests.unit.execution.fakes import FakeClock
 
 NOTHING = Kept((), has_planned=False)
 LEASE = Lease(ConnectionId(1), UserId(1), 1)
-LOGINS = cast(
-    "Logins",
-    SimpleNamespace(
-        sendable=lambda: [LEASE],
-        get=lambda _: SimpleNamespace(row=SimpleNamespace(environment="demo")),
-    ),
-)
+
+
+PAPER = Lease(ConnectionId(2), UserId(1), 1)
+
+
+def logins(sendable: Callable[[], list[Lease]] = lambda: [LEASE]) -> Logins:
+    def get(connection: ConnectionId) -> SimpleNamespace:
+        environment = "demo" if connection == LEASE.connection_id else "paper"
+        return SimpleNamespace(row=SimpleNamespace(environment=environment))
+
+    return cast("Logins", SimpleNamespace(sendable=sendable, get=get))
 
 
 class _Agenda:
@@ -56,12 +62,10 @@ class _Agenda:
 async def looks(agenda: _Agenda, seconds: int, planned: Callable[[], None] = lambda: None) -> None:
     clock = FakeClock()
     clock.now_s = 1020.0  # a whole minute
-    calendar = CalendarRound(agenda, LOGINS, lambda _: None, clock, planned=planned)
+    calendar = CalendarRound(agenda, logins(), lambda _: None, clock, planned=planned)
     for _ in range(seconds):
-        try:
+        with suppress(DatabaseAway):
             await calendar._round()
-        except DatabaseAway:
-            assert agenda.watched == 0
         await clock.sleep(1)
 
 
@@ -76,6 +80,7 @@ async def test_each_second_while_a_move_is_between_its_halves() -> None:
     agenda, woken = _Agenda(moving=5), []
     await looks(agenda, 60, lambda: woken.append(True))
     assert (agenda.kept, agenda.followed) == (1, 5)
+    assert agenda.watched == 1
     assert woken == [True]
 
 
@@ -83,3 +88,44 @@ async def test_what_failed_is_tried_again_a_second_later() -> None:
     agenda = _Agenda(away=3)
     await looks(agenda, 59)
     assert agenda.kept == 1
+
+
+async def test_a_login_that_comes_back_within_the_minute_is_looked_after_then() -> None:
+    agenda, clock = _Agenda(), FakeClock()
+    clock.now_s = 1020.0
+    calendar = CalendarRound(
+        agenda,
+        logins(lambda: [LEASE] if clock.now_s >= 1050 else []),
+        lambda _: None,
+        clock,
+        planned=lambda: None,
+    )
+    for kept in (0, 0, 0, 1, 1, 1, 2):
+        await calendar._round()
+        assert agenda.kept == kept
+        await clock.sleep(10)
+    assert agenda.watched == 2
+
+
+async def test_a_move_at_one_kind_of_venue_is_not_forgotten_for_the_other() -> None:
+    agenda, clock = _Split(), FakeClock()
+    clock.now_s = 1020.0
+    both = logins(lambda: [LEASE, PAPER])
+    calendar = CalendarRound(agenda, both, lambda _: None, clock, planned=lambda: None)
+    for _ in range(10):
+        await calendar._round()
+        await clock.sleep(1)
+    assert agenda.asked == {LEASE.connection_id: 10, PAPER.connection_id: 1}
+
+
+class _Split(_Agenda):
+    """A move that never ends at one venue, and nothing at the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Counter[ConnectionId] = Counter()
+
+    async def follow(self, held: Sequence[Lease], after: Callable[[RollExit], Duty | None]) -> Kept:
+        (login,) = [lease.connection_id for lease in held]
+        self.asked[login] += 1
+        return Kept((), has_planned=False, is_waiting=login == LEASE.connection_id)
