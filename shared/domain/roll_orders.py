@@ -12,6 +12,7 @@ from typing import Final
 
 from shared.domain.ids import AccountId, Cause, StrategyId, UserId, intent_id
 from shared.domain.order import Action, OrderIntent, OrderType, Role, TimeInForce
+from shared.domain.rules.bracket import Stop
 
 CLOSES: Final = "exit"
 MOVES: Final = "move"
@@ -31,10 +32,11 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """How far a leg stood from the entry it protected, in ticks."""
+    """How far a leg stood from the entry it protected, in ticks; `moves` is what moves a stop."""
 
     role: Role
     ticks: int
+    moves: Stop | None = None
 
 
 def exit_for(owner: Owner, cause: Cause, cause_id: int, kind: str = CLOSES) -> OrderIntent:
@@ -104,27 +106,26 @@ def entry_after(
         contract=contract,
         expires_at=expires_at,
     )
-    farthest: dict[Role, int] = {}
-    for each in distances:
-        farthest[each.role] = max(each.ticks, farthest.get(each.role, 0))
+    farthest = {each.role: each for each in sorted(distances, key=lambda each: each.ticks)}
     legs = (
-        _leg(entry, role, f"{name}.{short}", kind, farthest[role])
+        _leg(entry, farthest[role], f"{name}.{short}", kind)
         for role, short, kind in _LEGS
         if role in farthest
     )
     return (entry, *legs)
 
 
-def _leg(entry: OrderIntent, role: Role, name: str, kind: OrderType, ticks: int) -> OrderIntent:
+def _leg(entry: OrderIntent, away: Distance, name: str, kind: OrderType) -> OrderIntent:
     return replace(
         entry,
         id=intent_id(entry.cause, entry.cause_id, entry.account_id, name, 1),
-        role=role,
+        role=away.role,
         leg=name,
         action=entry.action.opposite,
         order_type=kind,
         time_in_force=TimeInForce.GTC,
-        offset_ticks=ticks,
+        offset_ticks=away.ticks,
+        moves=away.moves,
         parent=entry.id,
         expires_at=None,
     )

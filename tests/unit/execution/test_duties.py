@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -12,6 +13,7 @@ from shared.domain.ids import AccountId, Cause, StrategyId, UserId
 from shared.domain.order import Action, IntentState, Role
 from shared.domain.roll_orders import MOVES, Distance, Owner, entry_after, exit_for
 from shared.domain.rules import FREE_ACCOUNT, AccountRules, RollPolicy, RollRules, StrategyRules
+from shared.domain.rules.bracket import Stop, Trail
 from shared.domain.rules.entries import AtEnd, Hours, Window
 from shared.ports.agenda import Duty, Holding, RollExit
 
@@ -38,6 +40,7 @@ OWNER = Owner(HELD.user_id, HELD.account_id, HELD.strategy_id, HELD.contract)
 EXIT = replace(
     exit_for(OWNER, Cause.ROLL, ROLL_DAY.date().toordinal(), kind=MOVES), qty_contracts=2
 )
+FOLLOWS = Stop(at=Decimal(30), trail=Trail(distance=Decimal(30)))
 ENDED = RollExit(
     exit=EXIT,
     root="NQ",
@@ -51,7 +54,11 @@ ENDED = RollExit(
     is_overtaken=False,
     symbol="NQ1!",
     may_enter=True,
-    distances=(Distance(Role.STOP_LOSS, 10), Distance(Role.STOP_LOSS, 30)),
+    distances=(
+        Distance(Role.STOP_LOSS, 30, FOLLOWS),
+        Distance(Role.STOP_LOSS, 10),
+        Distance(Role.TAKE_PROFIT, 20),
+    ),
 )
 
 
@@ -98,11 +105,12 @@ def test_a_roll_waits_for_the_market() -> None:
 def test_the_second_half_stands_for_the_whole_quantity() -> None:
     duty = after(ENDED, ROLL_DAY)
     assert duty is not None
-    entry, stop = duty.intents
+    entry, target, stop = duty.intents
     assert (entry.contract, entry.action, entry.qty_contracts) == ("NQH7", Action.BUY, 2)
     assert entry.expires_at == ROLL_DAY + MOVE_WITHIN
     assert (stop.role, stop.offset_ticks, stop.action) == (Role.STOP_LOSS, 30, Action.SELL)
-    assert (stop.parent, stop.expires_at) == (entry.id, None)
+    assert (stop.parent, stop.expires_at, stop.moves) == (entry.id, None, FOLLOWS)
+    assert (target.offset_ticks, target.moves) == (20, None)
 
 
 @pytest.mark.parametrize(
