@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 from functools import partial
+from pathlib import Path
 
 from api.app import create_app
 from api.resources import Resources
@@ -14,6 +15,8 @@ from api.server import make_server
 from api.settings import ApiSettings
 from shared.db.engine import POOL_TIMEOUT_API_S, make_engine
 from shared.db.outbox import Outbox
+from shared.domain.rules.news_file import read_news
+from shared.domain.rules.prop import NewsWindow
 from shared.relay import Relay
 from shared.runtime.durability import require_durable
 from shared.runtime.logging import configure_logging
@@ -59,12 +62,18 @@ async def start(settings: ApiSettings, service: Service) -> None:
         passwords=Passwords(settings.password_hashes_at_once),
         captcha=make_captcha(settings),
         readiness=readiness,
+        news=_news(settings.news_file),
     )
     server = make_server(create_app(resources), settings)
     service.on_drain(server.stop)
     service.spawn("publisher", publisher.run())
     service.spawn("relay", Relay(engine, redis, service.clock).run())
     service.spawn("http", server.run_until_stopped())
+
+
+def _news(path: Path | None) -> tuple[NewsWindow, ...]:
+    """As execution reads them. Raises `NewsFileRefused`, and `OSError`."""
+    return () if path is None else read_news(path.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

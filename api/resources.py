@@ -12,6 +12,7 @@ from api.security.captcha import Captcha
 from api.security.passwords import Passwords
 from api.settings import ApiSettings
 from shared.contracts.envelope import Envelope
+from shared.domain.rules.prop import NewsWindow
 from shared.ports.clock import Clock
 from shared.runtime.readiness import Readiness
 
@@ -24,7 +25,10 @@ class Bell(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Shared by all requests. `random_bytes(n)` is unguessable."""
+    """Shared by all requests. `random_bytes(n)` is unguessable.
+
+    `news`: the installation's windows in which prop accounts do not enter.
+    """
 
     settings: ApiSettings
     engine: AsyncEngine
@@ -34,3 +38,4 @@ class Resources:
     passwords: Passwords
     captcha: Captcha
     readiness: Readiness
+    news: tuple[NewsWindow, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -43,6 +44,12 @@ class ApiSettings(SecretKeySettings):
         50, gt=0, description="alerts of one strategy in the long run; above, they are blocked"
     )
     webhook_burst: int = Field(2_000, ge=1, description="alerts of one strategy at once")
+
+    # A preview knows the windows that execution decides with.
+    news_file: Path | None = Field(
+        None,
+        description="when prop accounts do not enter, a line each: date, start, stop, zone, what",
+    )
 
     @field_validator("allowed_origins", mode="before")
     @classmethod

@@ -34,10 +34,7 @@ from api.wire import ExactJson, PathId, QueryId, QueryText, invalid
 router = Router(SESSION, prefix="/api/strategies", tags=["strategies"])
 ROUTERS: Final = (router,)
 
-SettingsBody = Annotated[
-    Settings,
-    Body(examples=[{"name": "Breakout", "symbol": "NQ1!", "rules": {"direction": "long_only"}}]),
-]
+SettingsBody = Annotated[Settings, Body()]
 
 
 @router.post("/create/", status_code=status.HTTP_201_CREATED)

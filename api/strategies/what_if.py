@@ -7,7 +7,7 @@ same checks, and are read by the loader that execution decides from.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -191,7 +191,9 @@ async def _scenes(request: Request, setup: Setup) -> Mapping[AccountId, Scene]:
     now = request.now
     if not setup.links:
         return {_NOBODY: Scene(Book(), now, trade_date(now))}
-    return await load_scenes(request.connection, setup, now)
+    scenes = await load_scenes(request.connection, setup, now)
+    news = request.resources.news
+    return {account: replace(scene, news=news) for account, scene in scenes.items()}
 
 
 async def _names(request: Request, setup: Setup) -> dict[AccountId, str]:

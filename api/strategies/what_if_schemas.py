@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
 
 from api.schemas import Answer, Body
 from api.wire import DecimalText
 from shared.domain.signal import MAX_BODY_BYTES
 
-# As for create, or with `id` as for update.
-Settings = dict[str, JsonValue]
+# As for create, or with `id` as for update; read by whichever it is only once that is known.
+Settings = Annotated[
+    dict[str, JsonValue],
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"$ref": "#/components/schemas/UpdateIn"},
+                {"$ref": "#/components/schemas/CreateIn"},
+            ],
+            "examples": [
+                {"name": "Breakout", "symbol": "NQ1!", "rules": {"direction": "long_only"}},
+                {"id": 7, "rules": {"entries": {"max_adds": 2}}},
+            ],
+        }
+    ),
+]
 
 
 class Problem(Answer):

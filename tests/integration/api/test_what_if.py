@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import time, timedelta
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
+from api.app import create_app
+from api.resources import Resources
 from execution.ledger import PostgresLedger
 from shared.db.engine import make_engine
 from shared.db.tables.signals import alerts, signal_decisions, signals
@@ -19,13 +24,14 @@ from shared.db.tables.strategies import strategies, strategy_versions
 from shared.db.tables.trading import intents
 from shared.domain.decision.decide import decide
 from shared.domain.ids import StrategyId
+from shared.domain.rules.prop import NewsWindow
 from shared.runtime.clock import SystemClock
 from tests.fixtures.servers import DatabaseUrls
 from tests.integration.api.desk import Account, Browser, Desk, signed_in
-from tests.integration.api.helpers import Strategy, Town
+from tests.integration.api.helpers import BASE_URL, Strategy, Town, sign_in
 
 BUY = {"symbol": "NQ1!", "action": "buy", "price": "21000.25"}
-CASES = 12
+CASES = 8
 AGE_S = 60.0
 
 
@@ -184,6 +190,29 @@ async def test_nothing_of_another_user_shows(ada: Browser, bob: Browser, desk: D
     assert (await bob.post("/api/strategies/explain/", follow, 422))["code"] == "follow.unknown"
     [table] = (await bob.get(f"/api/strategies/{other}/explain/"))["accounts"]
     assert table["account_id"] == theirs.id
+
+
+async def test_a_preview_knows_the_news(
+    ada: Browser, desk: Desk, town: Town, resources: Resources
+) -> None:
+    prop = {"name": "Firm", "start_balance_usd": 50_000, "drawdown_usd": 2_000}
+    account = await desk.account(ada.person.id, rules={"prop": prop})
+    strategy = (await made(ada, account))["id"]
+    today = resources.clock.now().date()
+    always = [
+        NewsWindow(on=today + timedelta(days=days), start=time(0), stop=time.max, zone="UTC")
+        for days in (0, 1)
+    ]
+    app = create_app(replace(resources, news=tuple(always)))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as http:
+        await sign_in(http, "Ada")
+        informed = Browser(http, ada.person)
+        path = f"/api/strategies/{strategy}/preview/"
+        [plan] = (await informed.post(path, {"alert": BUY}))["accounts"]
+        assert plan["reason"]["code"] == "prop.news"
+        [plan] = (await ada.post(path, {"alert": BUY}))["accounts"]
+        assert plan["reason"]["code"] != "prop.news"
 
 
 def _settings(dice: random.Random) -> dict[str, Any]:
