@@ -20,7 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from execution.ledger import legs as legs_of
-from execution.ledger import protection
+from execution.ledger import protection, withdrawals
 from execution.ledger.claim_facts import entry_facts
 from execution.ledger.endings import Ending, end_intents
 from execution.ledger.journal import Journal
@@ -60,7 +60,7 @@ _TURN: Final = text(f"""
     LEFT JOIN positions p ON p.account_id = i.account_id AND p.contract = i.contract
       AND p.strategy_id = i.strategy_id
     WHERE i.ended_at IS NULL AND i.state = 'PENDING' AND i.parent_id IS NULL
-      AND l.expires_at > clock_timestamp()
+      AND l.expires_at > clock_timestamp() AND i.code IS DISTINCT FROM 'entry.withdrawn'
       AND (i.not_before IS NULL OR i.not_before <= :now)
       AND CASE WHEN i.role = 'entry' THEN
         r.quarantined_at IS NULL AND NOT EXISTS (
@@ -135,7 +135,9 @@ async def claim(
     }
     rows = list(await connection.execute(_TURN, parameters))
     endings = await _hopeless(connection, parameters["connections"], now)
-    orphans = await protection.orphans(connection, [lease.connection_id for lease in leases])
+    connections = [int(lease.connection_id) for lease in leases]
+    orphans = await protection.orphans(connection, connections)
+    orphans += await withdrawals.cancels(connection, connections)
     if not rows and not endings:
         return Claims((), tuple(orphans), ())
     legs = await _legs(connection, [row.id for row in rows])
@@ -176,7 +178,7 @@ async def _hopeless(
         out[IntentId(row.id)] = (AccountId(row.account_id), _OVER)
     for row in await connection.execute(_OVERDUE, {**parameters, "now": now}):
         out[IntentId(row.id)] = (AccountId(row.account_id), stale())
-    return out
+    return out | await withdrawals.unsent(connection, connections)
 
 
 async def _end(

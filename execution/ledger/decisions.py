@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from execution.ledger.journal import Journal
 from execution.ledger.rows import insert_intents, row_of
+from execution.ledger.withdrawals import withdraw
 from shared.contracts.envelope import Envelope
 from shared.contracts.signals import SignalDecided, SignalExitRefused
 from shared.db.scenes import Setup, load_scenes, load_setup
@@ -109,6 +110,7 @@ async def _decide_one(
             _alarm(journal, setup, job, link.account_id, verdict)
         if isinstance(verdict, Plan):
             rows += _intents(journal, setup, job, link.account_id, verdict.drafts)
+            await withdraw(journal, verdict.withdraws)
     await _write(connection, decisions, rows)
 
 
@@ -140,7 +142,7 @@ def _decision(
 
 def _summary(verdict: Plan | Denied) -> tuple[Disposition, dict[str, str]]:
     if isinstance(verdict, Plan):
-        return Disposition.PLANNED, withheld_detail(verdict)
+        return verdict.disposition, withheld_detail(verdict)
     return verdict.disposition, verdict.detail
 
 

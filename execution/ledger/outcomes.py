@@ -31,8 +31,10 @@ _ACCEPT: Final = text("""
 _LEGS: Final = text("""
     SELECT id FROM intents WHERE parent_id = :id ORDER BY account_seq
 """)
-_UNKNOWN: Final = text("""
-    UPDATE intents SET state = 'UNKNOWN', code = 'broker.unknown', message = :cause,
+# The mark of an entry that was taken back outlives every doubt.
+_DOUBTED: Final = "CASE code WHEN 'entry.withdrawn' THEN code ELSE 'broker.unknown' END"
+_UNKNOWN: Final = text(f"""
+    UPDATE intents SET state = 'UNKNOWN', code = {_DOUBTED}, message = :cause,
       answered_at = :now
     WHERE (id = :id OR parent_id = :id) AND state = 'SENDING'
 """)
@@ -42,8 +44,8 @@ _BACK: Final = text("""
     WHERE (id = :id OR parent_id = :id) AND state = 'SENDING'
 """)
 # What an earlier holder of the lease left in flight: it may have been sent or not.
-_TAKE_OVER: Final = text("""
-    UPDATE intents i SET state = 'UNKNOWN', code = 'broker.unknown',
+_TAKE_OVER: Final = text(f"""
+    UPDATE intents i SET state = 'UNKNOWN', code = {_DOUBTED},
       message = 'The process that was sending it ended.'
     FROM accounts a
     WHERE a.id = i.account_id AND a.connection_id = :connection AND i.ended_at IS NULL
@@ -51,8 +53,8 @@ _TAKE_OVER: Final = text("""
 """)
 # A call whose outcome was never written: the process is alive but could not, or forgot to.
 _STUCK_AFTER: Final = timedelta(seconds=15)
-_STUCK: Final = text("""
-    UPDATE intents i SET state = 'UNKNOWN', code = 'broker.unknown',
+_STUCK: Final = text(f"""
+    UPDATE intents i SET state = 'UNKNOWN', code = {_DOUBTED},
       message = 'The outcome of the call was not written in time.'
     FROM accounts a
     WHERE a.id = i.account_id AND a.connection_id = ANY (CAST(:connections AS bigint[]))

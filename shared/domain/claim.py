@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 from shared.domain.claim_gates import EntryFacts, refused_now
 from shared.domain.cover import Cover, Resize, resizes
@@ -77,6 +78,11 @@ class Wait:
 
 
 Verdict = Send | End | Wait
+
+# An entry that an alert took back; its code marks it from then on, sent or not.
+TAKEN_BACK: Final = End(
+    IntentState.CANCELLED, "entry.withdrawn", "An alert took it back before it had filled."
+)
 
 
 def judge(candidate: Candidate, now: datetime, quote: Decimal | None) -> Verdict:

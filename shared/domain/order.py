@@ -4,7 +4,7 @@
        |                  |                                       | REJECTED | EXPIRED
        |                  |--certainly not accepted--> PENDING
        |                  '--anything else--> UNKNOWN --found--> ACCEPTED
-       '--> STALE | SKIPPED | BLOCKED          '--absent, quiet--> ABANDONED
+       '--> STALE | SKIPPED | BLOCKED | CANCELLED          '--absent, quiet--> ABANDONED
 
 The table `_NEXT` below is the only place that knows which step may follow which.
 """
@@ -115,7 +115,13 @@ _ENDS: Final = frozenset(
 )
 _NEXT: Final[dict[IntentState, frozenset[IntentState]]] = {
     IntentState.PENDING: frozenset(
-        {IntentState.SENDING, IntentState.STALE, IntentState.SKIPPED, IntentState.BLOCKED}
+        {
+            IntentState.SENDING,
+            IntentState.STALE,
+            IntentState.SKIPPED,
+            IntentState.BLOCKED,
+            IntentState.CANCELLED,  # taken back before it was sent
+        }
     ),
     IntentState.SENDING: frozenset(
         # The stream may tell of the order before the answer does, hence WORKING and the ends.

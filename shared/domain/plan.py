@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from shared.domain.decision.rungs import NO_EXITS, Exits
-from shared.domain.ids import StrategyId
+from shared.domain.ids import IntentId, StrategyId
 from shared.domain.order import Action, IntentState, OrderType, Role
 from shared.domain.position import OpenIntent
 
@@ -80,12 +80,21 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Orders in their order. `withheld` says why a reverse only closes: its entry was refused."""
+    """Orders in their order, or entries that it takes back.
+
+    `withheld` says why a reverse only closes: its entry was refused.
+    """
 
     drafts: tuple[Draft, ...]
     code: str
     message: str
     withheld: Denied | None = None
+    withdraws: tuple[IntentId, ...] = ()
+
+    @property
+    def disposition(self) -> Disposition:
+        """Taking entries back is carried out with the decision; orders have yet to end."""
+        return Disposition.FILLED if self.withdraws else Disposition.PLANNED
 
 
 def blocked(code: str, message: str, **detail: str) -> Denied:

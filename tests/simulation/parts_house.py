@@ -10,7 +10,7 @@ from typing import Final
 
 from paper import rows
 from shared.contracts.envelope import Envelope
-from shared.domain.alert_signal import Side, Signal, SignalKind
+from shared.domain.alert_signal import Side, Signal, SignalKind, SignalOrderType
 from shared.domain.ids import AccountId, StrategyId, UserId
 from shared.domain.order import IntentState, Role
 from tests.simulation.executor import READY_S_MAX, STOP_TICKS, TARGET_TICKS, Executor, process
@@ -41,6 +41,13 @@ class House:
     # --- alerts ---
     def enter(self, side: Side, qty: int, strategy: int = 0) -> None:
         self._say(replace(_ORDER, side=side, quantity=qty, price=PRICE), strategy)
+
+    def rest_entry(self, qty: int, price: Decimal) -> None:
+        limit = replace(_ORDER, order_type=SignalOrderType.LIMIT, limit_price=price)
+        self._say(replace(limit, side=Side.BUY, quantity=qty), 0)
+
+    def take_back(self) -> None:
+        self._say(Signal(kind=SignalKind.CANCEL, dialect="test"), 0)
 
     def part(self, qty: int, strategy: int = 0) -> None:
         self._say(Signal(kind=SignalKind.CLOSE, dialect="test", quantity=qty), strategy)
@@ -82,6 +89,14 @@ class House:
         if row.broker_order_id is None:
             return None
         return self.world.venue.store.get(rows.Order, row.broker_order_id)
+
+    def at_work(self, role: Role) -> int:
+        orders = (self._order(row) for row in self.intents(role))
+        return sum(
+            self.world.venue.trading.scribe.version_of(order.id).order_qty
+            for order in orders
+            if order is not None and order.ord_status not in FINAL
+        )
 
     def is_covered(self, strategy: int = 0) -> bool:
         held = abs(self.net(strategy))

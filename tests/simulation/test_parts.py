@@ -175,6 +175,21 @@ def test_a_refused_sale_closes_nothing() -> None:
     run_virtual(life())
 
 
+def test_a_resting_entry_is_taken_back() -> None:
+    async def life() -> None:
+        async with house() as home, lives(home):
+            home.rest_entry(2, PRICE - 5)
+            await home.until(lambda: home.at_work(Role.ENTRY) == 2)
+            home.take_back()
+            await home.until(lambda: home.at_work(Role.ENTRY) == 0)
+            await home.world.price(ROOT, PRICE - 7)  # past the entry
+            await home.rest()
+            assert home.net() == home.executor.watch.net() == 0
+            assert home.is_covered()
+
+    run_virtual(life())
+
+
 def test_opposite_owners_of_one_contract_leave_each_other_alone() -> None:
     async def life() -> None:
         async with house(strategies=2) as home, lives(home):

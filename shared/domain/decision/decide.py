@@ -14,7 +14,7 @@ from typing import Final
 from shared.domain.alert_signal import Signal, SignalOrderType
 from shared.domain.decision.ask import Ask, ask_of, inverted
 from shared.domain.decision.entry import Entry
-from shared.domain.decision.exits import exits_of, holdings, parts_of
+from shared.domain.decision.exits import entries_of, exits_of, holdings, parts_of
 from shared.domain.decision.legs import not_offered
 from shared.domain.decision.market import Market, market_of
 from shared.domain.decision.rungs import exits_for
@@ -63,9 +63,9 @@ def decide(signal: Signal, strategy: Strategy, link: AccountLink, scene: Scene) 
         ask, market = ask_of(meant), market_of(meant, strategy, link, scene.on)
     except TradeManagerError as error:
         return blocked(error.code, error.message)
-    if ask.kind is Kind.WITHDRAW:
-        return blocked("plan.unsupported", "Taking back entries is not offered.")
     question = _Question(meant, ask, market, strategy, link, scene)
+    if ask.kind is Kind.WITHDRAW:
+        return _withdrawing(question)
     return _entering(question) if ask.kind.enters else _ending(question)
 
 
@@ -137,6 +137,15 @@ def _ending(question: _Question) -> Plan | Denied:
     if row.move is Move.REDUCE:
         return _part(question, row, meant, sized)
     return _outcome(question, row, exits_of(meant), sized, held)
+
+
+def _withdrawing(question: _Question) -> Plan | Denied:
+    root = None if question.market is None else question.market.root
+    taken = entries_of(question.scene.book, root)
+    if not taken:
+        return skipped("plan.no_entries", "No entry is waiting to be filled.")
+    _, row = _row(question, 0)
+    return Plan((), row.code, row.says, withdraws=taken)
 
 
 def _row(question: _Question, held: int) -> tuple[Sized, Row]:

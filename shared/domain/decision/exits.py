@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from shared.domain.ids import IntentId
 from shared.domain.instruments import sibling
 from shared.domain.order import Action, Role
 from shared.domain.plan import Book, Draft, Held
@@ -51,6 +52,14 @@ def parts_of(held: tuple[Held, ...], qty_contracts: int, on: date) -> tuple[Draf
             parts.append(_part(each, qty))
         left -= qty
     return tuple(parts)
+
+
+def entries_of(book: Book, root: str | None) -> tuple[IntentId, ...]:
+    """Entries of the strategy that have not filled or not wholly, as `holdings` chooses roots."""
+    entries = [each for each in book.open_intents if each.role is Role.ENTRY]
+    mine = [each for each in entries if root in (None, each.root)]
+    meant = mine or [each for each in entries if root is not None and each.root == sibling(root)]
+    return tuple(each.id for each in sorted(meant, key=lambda each: each.account_seq))
 
 
 def _month(held: Held, on: date) -> tuple[int, int, str]:

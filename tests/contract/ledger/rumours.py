@@ -36,7 +36,9 @@ _STATUSES: Final = (
 def signal(rng: Random) -> Signal:
     symbol = rng.choice(("NQ1!", "NQ1!", "NQ1!", "ES1!", None))
     price = rng.choice((QUOTE, None))
-    match rng.randrange(6):
+    match rng.randrange(7):
+        case 6:
+            return replace(BUY, kind=SignalKind.CANCEL, side=None, symbol=symbol)
         case 0 | 1:
             return replace(CLOSE, symbol=symbol, quantity=rng.choice((None, None, 1, 2)))
         case 2:

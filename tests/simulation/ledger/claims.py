@@ -14,6 +14,7 @@ from shared.domain.ids import AccountId, ConnectionId, IntentId
 from shared.domain.instruments import product_of
 from shared.domain.order import IntentState, OrderIntent, Role
 from shared.ports.ledger import AccountRef, Cancel, Claimed, Claims, Judge, Lease
+from tests.simulation.ledger import withdrawals
 from tests.simulation.ledger.endings import Ending, end_intents
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.ledger.leases import is_live
@@ -39,6 +40,7 @@ def claim(store: Store, held: Sequence[Lease], judge: Judge, now: datetime) -> C
     claimed: list[Claimed] = []
     resizes = []
     cancels = orphans(store, {lease.connection_id for lease in held}, now)
+    cancels += withdrawals.cancels(store, {lease.connection_id for lease in held})
     for row in turn:
         connection = store.connection_of(row.account_id)
         facts = _facts(store, row, now) if row.role is Role.ENTRY else None
@@ -67,7 +69,7 @@ def _is_turn(
     epochs: dict[ConnectionId, int],
     now: datetime,
 ) -> bool:
-    if row.state is not IntentState.PENDING or row.is_leg:
+    if row.state is not IntentState.PENDING or row.is_leg or withdrawals.is_taken_back(row):
         return False
     if store.connection_of(row.account_id) not in epochs:
         return False
@@ -117,7 +119,7 @@ def _hopeless(
     for row in pending:
         if row.intent.expires_at is not None and row.intent.expires_at <= now:
             out[row.id] = (row.account_id, stale())
-    return out
+    return out | withdrawals.unsent(pending)
 
 
 def _superseded(store: Store, row: IntentRow, opened: list[IntentRow]) -> bool:

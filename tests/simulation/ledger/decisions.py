@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.contracts.envelope import Envelope
-from shared.contracts.signals import SignalDecided, SignalExitRefused
+from shared.contracts.signals import SignalExitRefused
 from shared.domain.decision.past import asks_entry
 from shared.domain.decision.refused import in_words, refuses_exit, withheld_detail
 from shared.domain.gates.age import expires_at
@@ -19,8 +19,10 @@ from shared.domain.plan import Denied, Disposition, Draft, Plan
 from shared.domain.signal_json import signal_from_json
 from shared.domain.strategy import AccountLink, Strategy
 from shared.ports.ledger import Decide
+from tests.simulation.ledger.endings import tell_decision
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.ledger.scenes import link_of, scene_of
+from tests.simulation.ledger.withdrawals import withdraw
 from tests.simulation.rows import DecisionRow, IntentRow, SignalRow
 from tests.simulation.store import Store
 
@@ -91,15 +93,16 @@ def _decide_one(job: _Job, links: list[AccountLink]) -> None:
         if isinstance(verdict, Plan):
             for draft in verdict.drafts:
                 _write_intents(job, link.account_id, draft)
+            withdraw(job.journal, verdict.withdraws)
 
 
 def _write_decision(job: _Job, account: AccountId, verdict: Plan | Denied) -> DecisionRow:
-    planned = isinstance(verdict, Plan)
+    planned = verdict.disposition is Disposition.PLANNED
     row = DecisionRow(
         signal_id=job.signal.id,
         account_id=account,
         strategy_id=job.strategy.id,
-        disposition=Disposition.PLANNED if isinstance(verdict, Plan) else verdict.disposition,
+        disposition=verdict.disposition,
         code=verdict.code,
         message=in_words(verdict),
         detail=withheld_detail(verdict) if isinstance(verdict, Plan) else verdict.detail,
@@ -109,19 +112,6 @@ def _write_decision(job: _Job, account: AccountId, verdict: Plan | Denied) -> De
     )
     job.journal.store.decisions.put((row.signal_id, account), row)
     return row
-
-
-def tell_decision(journal: Journal, row: DecisionRow) -> None:
-    body = SignalDecided(
-        signal_id=row.signal_id,
-        strategy_id=row.strategy_id,
-        account_id=row.account_id,
-        disposition=row.disposition,
-        code=row.code,
-        message=row.message,
-    )
-    key = f"{row.signal_id}:{row.account_id}:{row.disposition}"
-    journal.tell(row.account_id, body, key, row.signal_id, f"signal:{row.signal_id}")
 
 
 def _alarm(journal: Journal, row: DecisionRow) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from shared.contracts.signals import SignalDecided
 from shared.domain.ids import IntentId
 from shared.domain.order import IntentState, Role, may_follow
-from tests.simulation.ledger.decisions import tell_decision
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.rows import DecisionRow, IntentRow
 
@@ -100,3 +100,16 @@ def _end_decision(journal: Journal, decision: DecisionRow) -> None:
 def _weight(row: IntentRow) -> tuple[bool, bool, int]:
     """An entry says more than an exit, a fill more than anything, the last more than the first."""
     return row.role is Role.ENTRY, row.state is IntentState.FILLED, row.account_seq
+
+
+def tell_decision(journal: Journal, row: DecisionRow) -> None:
+    body = SignalDecided(
+        signal_id=row.signal_id,
+        strategy_id=row.strategy_id,
+        account_id=row.account_id,
+        disposition=row.disposition,
+        code=row.code,
+        message=row.message,
+    )
+    key = f"{row.signal_id}:{row.account_id}:{row.disposition}"
+    journal.tell(row.account_id, body, key, row.signal_id, f"signal:{row.signal_id}")

@@ -15,6 +15,7 @@ from shared.ports.ledger import Lease, Unresolved
 from tests.simulation.ledger.decisions import insert
 from tests.simulation.ledger.endings import Ending, end_intents
 from tests.simulation.ledger.journal import Journal
+from tests.simulation.ledger.withdrawals import is_taken_back
 from tests.simulation.rows import IntentRow
 from tests.simulation.store import Store
 
@@ -56,7 +57,8 @@ def _sending(store: Store, intent: IntentId) -> list[IntentRow]:
 
 
 def _doubted(row: IntentRow, why: str) -> IntentRow:
-    return replace(row, state=IntentState.UNKNOWN, code="broker.unknown", message=why)
+    code = row.code if is_taken_back(row) else "broker.unknown"
+    return replace(row, state=IntentState.UNKNOWN, code=code, message=why)
 
 
 def _back(row: IntentRow, why: str, not_before: datetime) -> IntentRow:

@@ -215,6 +215,26 @@ def test_a_second_close_behind_an_open_exit_is_a_no_op() -> None:
     assert verdict.code == "plan.flat"
 
 
+TAKE_BACK = replace(CLOSE, kind=SignalKind.CANCEL)
+
+
+def test_taking_back_means_the_entries_of_the_root_and_nothing_else() -> None:
+    resting = replace(open_entry(IntentState.WORKING), account_seq=3)
+    waiting = replace(open_entry(), account_seq=4)
+    other = replace(open_entry(), root="ES", contract="ESZ6", account_seq=5)
+    leave = replace(open_entry(), role=Role.EXIT, account_seq=6)
+    known = replace(book(2), open_intents=(waiting, resting, other, leave))
+    verdict = decide(TAKE_BACK, STRATEGY, LINK, scene(known))
+    assert isinstance(verdict, Plan)
+    assert (verdict.drafts, verdict.code) == ((), "plan.withdraw")
+    assert verdict.withdraws == (resting.id, waiting.id)
+    assert verdict.disposition is Disposition.FILLED
+    everywhere = replace(STRATEGY, symbol=None)
+    verdict = decide(replace(TAKE_BACK, symbol=None), everywhere, LINK, scene(known))
+    assert isinstance(verdict, Plan)
+    assert set(verdict.withdraws) == {resting.id, waiting.id, other.id}
+
+
 def test_one_owner_for_a_root_unless_the_account_is_shared() -> None:
     taken = Book(other_owners={"NQ": StrategyId(9)})
     verdict = decide(BUY, STRATEGY, LINK, scene(taken))
@@ -297,7 +317,7 @@ REVERSE = replace(BUY, kind=SignalKind.REVERSE, side=None)
         (REVERSE, -2, [("exit", "Buy", 0), ("entry", "Buy", 1)]),
         (replace(REVERSE, side=Side.BUY), -2, [("exit", "Buy", 0), ("entry", "Buy", 1)]),
         (replace(REVERSE, side=Side.SELL), -2, "plan.on_target"),
-        (replace(BUY, kind=SignalKind.CANCEL, side=None), 1, "plan.unsupported"),
+        (replace(BUY, kind=SignalKind.CANCEL, side=None), 1, "plan.no_entries"),
         (replace(CLOSE, close_percent=Decimal(50)), 2, [("reduce", "Sell", 1)]),
         (replace(CLOSE, close_percent=Decimal(50)), -5, [("reduce", "Buy", 2)]),
         (replace(CLOSE, close_percent=Decimal(50)), 1, "size.zero"),
