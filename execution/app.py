@@ -16,6 +16,7 @@ from execution.ledger.due import PostgresAgenda
 from execution.login import Login
 from execution.logins import Logins
 from execution.news import load_news, with_news
+from execution.notices import Notices
 from execution.placer import Placer
 from execution.planner import Planner
 from execution.prices import Prices
@@ -24,6 +25,7 @@ from execution.reconcile import Reconcile
 from execution.resolver import Resolver
 from execution.settings import ExecutionSettings
 from execution.tokens import TokenStore
+from shared.db.controls import CHANNEL
 from shared.db.engine import make_engine
 from shared.db.outbox import Outbox
 from shared.ports.ledger import Lease
@@ -59,7 +61,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     logins = Logins(ledger, clock, holder=f"{NAME}-{uuid4()}")
     placer = Placer(ledger, logins, clock)
     lanes = Lanes(ledger, logins, placer, prices, bell, clock)
-    protector = Protector(ledger, logins, bell, clock)
+    protector = Protector(ledger, logins, prices, bell, clock)
     reconcile = Reconcile(ledger, logins, bell, clock, read_every_s=settings.reconcile_every_s)
     age_s, decide = settings.signal_max_age_s, with_news(load_news(settings.news_file))
     planner = Planner(ledger, bell, clock, max_age_s=age_s, planned=lanes.wake, decide_by=decide)
@@ -103,6 +105,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "reconcile": reconcile.rounds.run(),
         "resolver": Resolver(ledger, logins, bell, clock).rounds.run(),
         "commands": commands.rounds.run(),
+        "controls": Notices(engine.url, CHANNEL, (lanes.wake, commands.rounds.wake), clock).run(),
         "consents": consents.rounds.run(),
         "calendar": CalendarRound(
             PostgresAgenda(engine, clock), logins, bell, clock, planned=lanes.wake
