@@ -186,11 +186,15 @@ async def penalty_too_early(desk: Desk) -> None:
     await desk.fills(request)
 
 
-@case("TC-Q07", "A captcha at an order is NotSent with a long wait; another order passes.")
+@case("TC-Q07", "A captcha at an order is NotSent; for its hour none is tried, cancels are.")
 async def captcha(desk: Desk) -> None:
+    order_id = await desk.works(desk.limit(-20))
     await desk.trouble(Trouble.CAPTCHA)
     outcome = became(await desk.broker.place(desk.order()), NotSent)
     assert outcome.retry_after_s >= 600
+    became(await desk.broker.place(desk.order()), NotSent)
+    became(await desk.broker.cancel(order_id, desk.new_id()), Accepted)
+    await desk.stage.sleep(outcome.retry_after_s + 1)
     await desk.fills(desk.order())
 
 
