@@ -11,6 +11,7 @@ from api.strategies.what_if_schemas import OrderOut, PlanOut, Reason
 from shared.domain.ids import SignalId
 from shared.domain.instruments import product_of
 from shared.domain.intents import intents_of
+from shared.domain.leg_places import priced
 from shared.domain.order import OrderIntent, Role
 from shared.domain.plan import Denied, Disposition, Draft, Plan
 from shared.domain.strategy import AccountLink, Strategy
@@ -65,17 +66,18 @@ def _order(intent: OrderIntent, draft: Draft, entry: OrderIntent | None) -> Orde
         price=intent.price,
         stop_price=intent.stop_price,
         offset_ticks=intent.offset_ticks,
+        offset_percent=intent.offset_percent,
         level=None if entry is None else _level(intent, entry, draft.root),
+        rung=intent.rung,
+        moves=None if intent.moves is None else intent.moves.stored(),
         parent=None if entry is None else entry.leg,
         after=draft.after_leg if entry is None else None,
     )
 
 
 def _level(leg: OrderIntent, entry: OrderIntent, root: str) -> Decimal | None:
-    own = leg.price if leg.role is Role.TAKE_PROFIT else leg.stop_price
     prices = (entry.price, entry.stop_price, entry.reference_price)
     base = next((price for price in prices if price is not None), None)
-    if own is not None or base is None or leg.offset_ticks is None:
-        return own
-    away = leg.offset_ticks * product_of(root).tick_size * entry.action.sign
-    return base + away if leg.role is Role.TAKE_PROFIT else base - away
+    if leg.relative and base is not None:
+        leg = priced(leg, entry.action, base, product_of(root).tick_size)
+    return leg.price if leg.role is Role.TAKE_PROFIT else leg.stop_price

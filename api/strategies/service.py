@@ -74,6 +74,7 @@ async def change(
             connection, user, "strategy_id", strategy_id, body.on_open, may_keep=True
         )
         message = message if closing is None else "Strategy switched off; its positions are closed."
+    await versions.keep(connection, strategy_id)  # one that is older than versions has none
     before = StrategyRules.model_validate(row.rules)
     rules = rules_of(body, before, strategy_id, await names_of(connection))
     columns = columns_of(body, today) | {"rules": rules.stored()}

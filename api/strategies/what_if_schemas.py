@@ -139,7 +139,9 @@ class OrderOut(Answer):
     """One order, or a leg of the order named `parent`; `after`: sent once that one has ended.
 
     A leg's `level` is where it would stand were the parent filled at its own price, or at the
-    alert's; None where neither is known. `qty` 0 of an exit: all that is held by then.
+    alert's; None where neither is known. The legs of rung 0 leave with the entry and cover all of
+    it at first; those of a later rung take over their part once it has filled. `moves`: what moves
+    a stop. `qty` 0 of an exit: all that is held by then.
     """
 
     leg: str
@@ -151,7 +153,10 @@ class OrderOut(Answer):
     price: DecimalText | None
     stop_price: DecimalText | None
     offset_ticks: int | None
+    offset_percent: DecimalText | None
     level: DecimalText | None
+    rung: int
+    moves: dict[str, JsonValue] | None
     parent: str | None
     after: str | None
 

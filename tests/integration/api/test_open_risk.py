@@ -141,6 +141,14 @@ async def test_putting_names_one_strategy_and_keeps_versions(ada: Browser, town:
     assert "webhook_key_hash" not in rows[0].settings
 
 
+async def test_what_was_before_the_first_version_is_kept(ada: Browser, town: Town) -> None:
+    older = await town.strategy(ada.person.id, "Older", rules={"inverse": True})
+    await sent(ada, "PUT", f"/api/strategies/{older.id}/", 200, {"position_size": 4})
+    rows = await town.rows(select(strategy_versions).order_by(strategy_versions.c.version))
+    assert [row.settings["position_size"] for row in rows] == [1, 4]
+    assert all(row.settings["rules"] == {"inverse": True} for row in rows)
+
+
 async def test_a_link_in_use_stays_switched_on(ada: Browser, desk: Desk) -> None:
     strategy, account, _ = await holding(ada, desk)
     off = {"id": strategy, "accounts": [{"account_id": account.id, "enabled": False}]}

@@ -96,7 +96,8 @@ async def test_a_preview_tells_the_whole_plan(ada: Browser, desk: Desk) -> None:
     assert entry == {
         "leg": "entry", "role": "entry", "action": "Buy", "contract": contract, "qty": 2,
         "order_type": "Market", "price": None, "stop_price": None, "offset_ticks": None,
-        "level": None, "parent": None, "after": None,
+        "offset_percent": None, "level": None, "rung": 0, "moves": None, "parent": None,
+        "after": None,
     }  # fmt: skip
     assert [(leg["role"], leg["action"], leg["qty"], leg["level"], leg["parent"])
             for leg in (target, stop)] == [
