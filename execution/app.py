@@ -61,7 +61,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     logins = Logins(ledger, clock, holder=f"{NAME}-{uuid4()}")
     placer = Placer(ledger, logins, clock)
     lanes = Lanes(ledger, logins, placer, prices, bell, clock)
-    protector = Protector(ledger, logins, bell, clock)
+    protector = Protector(ledger, logins, prices, bell, clock)
     reconcile = Reconcile(ledger, logins, bell, clock, read_every_s=settings.reconcile_every_s)
     age_s, decide = settings.signal_max_age_s, with_news(load_news(settings.news_file))
     planner = Planner(ledger, bell, clock, max_age_s=age_s, planned=lanes.wake, decide_by=decide)

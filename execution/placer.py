@@ -9,7 +9,7 @@ drives the login next turns into UNKNOWN and resolves by asking.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from execution.logins import Logins
@@ -119,8 +119,12 @@ def _rested(outcome: Outcome) -> Outcome:
 
 
 def request_of(claimed: Claimed) -> PlaceRequest:
-    """Exactly the numbers that were committed with the claim."""
-    intent = claimed.intent
+    """Exactly the numbers that were committed with the claim.
+
+    A protective order with a leg is a pair that works at once.
+    """
+    intent, legs = claimed.intent, _legs(claimed.legs)
+    beside = intent.role.protective and bool(legs)
     return PlaceRequest(
         account=claimed.account.broker_account_id,
         account_name=claimed.account.name,
@@ -132,8 +136,9 @@ def request_of(claimed: Claimed) -> PlaceRequest:
         time_in_force=intent.time_in_force,
         price=intent.price,
         stop_price=intent.stop_price,
-        legs=_legs(claimed.legs),
+        legs=() if beside else legs,
         priority=_PRIORITY[intent.role],
+        other=legs[0] if beside else None,
     )
 
 
@@ -142,12 +147,6 @@ def strategy_of(claimed: Claimed) -> StrategyRequest | None:
     intent = claimed.intent
     if not any(leg.price is None and leg.stop_price is None for leg in claimed.legs):
         return None
-    away = {
-        leg.role: leg.offset_ticks * claimed.tick
-        for leg in claimed.legs
-        if leg.offset_ticks is not None
-    }
-    bracket = Bracket(intent.qty_contracts, away.get(Role.TAKE_PROFIT), away.get(Role.STOP_LOSS))
     return StrategyRequest(
         account=claimed.account.broker_account_id,
         account_name=claimed.account.name,
@@ -157,11 +156,26 @@ def strategy_of(claimed: Claimed) -> StrategyRequest | None:
         qty_contracts=intent.qty_contracts,
         order_type=intent.order_type,
         time_in_force=intent.time_in_force,
-        brackets=(bracket,),
+        brackets=tuple(_brackets(claimed)),
         price=intent.price,
         stop_price=intent.stop_price,
         priority=_PRIORITY[intent.role],
     )
+
+
+def _brackets(claimed: Claimed) -> Iterator[Bracket]:
+    """One for each rung, the nearest target first."""
+    rungs: dict[int, list[OrderIntent]] = {}
+    for leg in claimed.legs:
+        rungs.setdefault(leg.rung, []).append(leg)
+    for rung in (*sorted(rungs.keys() - {0}), 0):
+        away = {
+            leg.role: leg.offset_ticks * claimed.tick
+            for leg in rungs[rung]
+            if leg.offset_ticks is not None
+        }
+        qty = rungs[rung][0].qty_contracts
+        yield Bracket(qty, away.get(Role.TAKE_PROFIT), away.get(Role.STOP_LOSS))
 
 
 def _legs(legs: Sequence[OrderIntent]) -> tuple[LegRequest, ...]:

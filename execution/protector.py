@@ -11,19 +11,21 @@ from typing import Final
 from execution.bell import Bell
 from execution.hours import by_hours, rests
 from execution.logins import Logins
+from execution.mover import Mover
+from execution.prices import Prices
+from execution.resizer import Resizer
 from execution.rounds import Rounds
 from shared.domain.ids import AccountId
-from shared.domain.order import OrderType, Role, TimeInForce
-from shared.ports.broker import ModifyRequest
+from shared.domain.instruments import product_of
+from shared.domain.order import Role
+from shared.domain.stop_rules import Ride, next_stop
 from shared.ports.clock import Clock
-from shared.ports.ledger import STUCK, Ledger, LegOffset, Naked
+from shared.ports.ledger import STUCK, Lease, Ledger, LegOffset, Naked, Riding
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
 
 _EVERY_S: Final = 0.5
-# A modify under way is not repeated; one that led to nothing is.
-_MOVE_AGAIN_AFTER_S: Final = 3.0
 # Found within a round, closed within 3 s of the moment it lost its stop.
 NAKED_AFTER_S: Final = 0.5
 # Somebody is told when an exit is not known to be at the broker so long after it was due.
@@ -34,15 +36,18 @@ _GUARD_PAUSE_S_MAX: Final = 30.0
 
 
 class Protector:
-    def __init__(self, ledger: Ledger, logins: Logins, bell: Bell, clock: Clock) -> None:
+    def __init__(
+        self, ledger: Ledger, logins: Logins, prices: Prices, bell: Bell, clock: Clock
+    ) -> None:
         self._ledger = ledger
         self._logins = logins
+        self._prices = prices
         self._bell = bell
         self._clock = clock
         self.rounds = Rounds("protecting", _EVERY_S, self._round)
         self._tasks: asyncio.TaskGroup
-        self._moving: set[int] = set()  # orders whose move is not answered yet: one each
-        self._moved_at_s: dict[tuple[int, object], float] = {}
+        self._mover = Mover(logins, clock)
+        self._resizer = Resizer(logins, clock)
         self._guarded: dict[tuple[int, int, str], tuple[float, float]] = {}
         self._stuck: set[AccountId] = set()
 
@@ -60,11 +65,46 @@ class Protector:
             for found in await self._ledger.naked(some, NAKED_AFTER_S):
                 if not (keeps_hours and rests(found.contract, self._clock.now())):
                     await self._guard(found)
+        await self._change_legs(leases)
+
+    async def _change_legs(self, leases: list[Lease]) -> None:
+        """Each leg for one reason at a time: its distance, then its quantity, then the market."""
+        changing: set[int] = set()
         for leg in await self._ledger.legs_off(leases):
-            if self._is_due(leg):
+            changing.add(leg.broker_order_id)
+            if self._mover.is_due(leg):
                 await self._ledger.move_leg(leg)  # after a crash the same move is asked again
-                self._moving.add(leg.broker_order_id)
-                self._tasks.create_task(self._move(leg))
+                self._mover.start(self._tasks, leg)
+        for owners in await self._ledger.uneven(leases):
+            some = [each for each in owners if each.broker_order_id not in changing]
+            changing |= {each.broker_order_id for each in some}
+            due = self._resizer.due(some)
+            if due:
+                self._tasks.create_task(self._resizer.ask(due))
+        for ride in await self._ledger.riding(leases):
+            if ride.broker_order_id not in changing:
+                await self._follow(ride)
+
+    async def _follow(self, ride: Riding) -> None:
+        """A stop follows the market by fresh quotes only, and one move must be seen first."""
+        self._mover.saw(ride.broker_order_id, ride.qty_contracts, ride.stands_at)
+        quote = self._prices.reference(ride.contract, ride.entry.opposite)
+        if quote is None or not self._mover.is_free(ride.broker_order_id):
+            return
+        market = Ride(ride.entry, ride.entry_price, ride.stands_at, quote)
+        wanted = next_stop(ride.rule, market, ride.committed, product_of(ride.root))
+        if wanted is None:
+            return
+        leg = LegOffset(
+            intent_id=ride.intent_id,
+            connection_id=ride.connection_id,
+            broker_order_id=ride.broker_order_id,
+            role=Role.STOP_LOSS,
+            qty_contracts=ride.qty_contracts,
+            wanted=wanted,
+        )
+        await self._ledger.tighten(leg)
+        self._mover.start(self._tasks, leg)
 
     async def _alarm(self) -> None:
         """Once for each stretch of time in which an account's exits do not get through."""
@@ -91,45 +131,3 @@ class Protector:
         self._guarded[key] = (now_s, min(max(pause_s * 2, _GUARD_PAUSE_S), _GUARD_PAUSE_S_MAX))
         _log.error("position_naked", account_id=found.account_id, contract=found.contract)
         self._bell(await self._ledger.guard_exit(found))
-
-    async def _move(self, leg: LegOffset) -> None:
-        try:
-            await self._ask_to_move(leg)
-        except Exception:  # noqa: BLE001 - the lane's edge: a later round asks again
-            _log.exception("move_failed", intent_id=str(leg.intent_id))
-        finally:
-            self._moving.discard(leg.broker_order_id)
-
-    async def _ask_to_move(self, leg: LegOffset) -> None:
-        login = self._logins.get(leg.connection_id)
-        if login is None:
-            return
-        stop = leg.role is Role.STOP_LOSS
-        request = ModifyRequest(
-            order_id=leg.broker_order_id,
-            client_id=f"{leg.intent_id}",
-            qty_contracts=leg.qty_contracts,
-            order_type=OrderType.STOP if stop else OrderType.LIMIT,
-            time_in_force=TimeInForce.GTC,
-            price=None if stop else leg.wanted,
-            stop_price=leg.wanted if stop else None,
-        )
-        outcome = await login.broker.modify(request)
-        _log.info(
-            "leg_moved",
-            intent_id=str(leg.intent_id),
-            wanted=str(leg.wanted),
-            outcome=type(outcome).__name__,
-        )
-
-    def _is_due(self, leg: LegOffset) -> bool:
-        if leg.broker_order_id in self._moving:
-            return False
-        now_s = self._clock.monotonic()
-        key = (leg.broker_order_id, leg.wanted)
-        if now_s - self._moved_at_s.get(key, -_MOVE_AGAIN_AFTER_S) < _MOVE_AGAIN_AFTER_S:
-            return False
-        recent = self._moved_at_s.items()
-        self._moved_at_s = {k: at for k, at in recent if now_s - at < _MOVE_AGAIN_AFTER_S}
-        self._moved_at_s[key] = now_s
-        return True

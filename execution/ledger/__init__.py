@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from execution.ledger import (
     adoption,
     claims,
+    covers,
     decisions,
     facts,
     health,
@@ -16,6 +17,7 @@ from execution.ledger import (
     logins,
     outcomes,
     protection,
+    rides,
     wishes,
 )
 from shared.contracts.envelope import Envelope
@@ -30,8 +32,10 @@ from shared.ports.ledger import (
     Judge,
     Lease,
     LegOffset,
+    LegResize,
     LoginRow,
     Naked,
+    Riding,
     Unresolved,
 )
 
@@ -117,6 +121,18 @@ class PostgresLedger:
     async def move_leg(self, leg: LegOffset) -> None:
         async with unit_of_work(self._engine) as connection:
             await protection.move_leg(connection, leg)
+
+    async def uneven(self, held: Sequence[Lease]) -> list[tuple[LegResize, ...]]:
+        async with read_only(self._engine) as connection:
+            return await covers.uneven(connection, _ids(held))
+
+    async def riding(self, held: Sequence[Lease]) -> list[Riding]:
+        async with read_only(self._engine) as connection:
+            return await rides.riding(connection, _ids(held))
+
+    async def tighten(self, leg: LegOffset) -> None:
+        async with unit_of_work(self._engine) as connection:
+            await rides.tighten(connection, leg)
 
     async def unshown(
         self, held: Sequence[Lease], older_than_s: float

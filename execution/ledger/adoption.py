@@ -22,12 +22,16 @@ from shared.ports.broker import OrderFact
 _KNOWN: Final = text("""
     SELECT 1 FROM intents WHERE account_id = :account_id AND broker_order_id = :order_id
 """)
+# Of several rungs the one of that quantity. Which of two equal ones it is nobody can tell before
+# the fill is known, so such a leg stays where the broker measured it to be.
 _MEET: Final = text("""
-    UPDATE intents SET broker_order_id = :order_id
+    UPDATE intents SET broker_order_id = :order_id,
+      offset_ticks = CASE WHEN EXISTS (SELECT 1 FROM intents r
+        WHERE r.parent_id = :entry AND r.rung > 0) THEN NULL ELSE offset_ticks END
     WHERE id = (
       SELECT id FROM intents WHERE account_id = :account_id AND parent_id = :entry
         AND role = :role AND broker_order_id IS NULL AND ended_at IS NULL AND state <> 'PENDING'
-      ORDER BY account_seq LIMIT 1)
+      ORDER BY qty <> :qty, account_seq LIMIT 1)
     RETURNING id
 """)
 _LIKE: Final = text("""
@@ -38,7 +42,7 @@ _LIKE: Final = text("""
 _NEVER: Final = text("""
     UPDATE intents SET state = 'CANCELLED', code = 'entry.not_placed', ended_at = :now
     WHERE parent_id = :entry AND ended_at IS NULL AND broker_order_id IS NULL
-      AND price IS NULL AND stop_price IS NULL
+      AND price IS NULL AND stop_price IS NULL AND state <> 'PENDING'
 """)
 
 
@@ -81,7 +85,8 @@ async def adopt(journal: Journal, account: AccountId, fact: OrderFact, strategy:
     if (await journal.connection.execute(_KNOWN, key)).first() is not None:
         return
     of = {"account_id": account, "entry": strategy, "role": role.value}
-    if (await journal.connection.execute(_MEET, {**of, "order_id": fact.order_id})).first():
+    order = {"order_id": fact.order_id, "qty": fact.qty_contracts}
+    if (await journal.connection.execute(_MEET, {**of, **order})).first():
         return
     like = (await journal.connection.execute(_LIKE, of)).first()
     if like is None:

@@ -20,7 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from execution.ledger import legs as legs_of
-from execution.ledger import protection, withdrawals
+from execution.ledger import protection, rungs, withdrawals
 from execution.ledger.claim_facts import entry_facts
 from execution.ledger.endings import Ending, end_intents
 from execution.ledger.journal import Journal
@@ -138,7 +138,8 @@ async def claim(
     connections = [int(lease.connection_id) for lease in leases]
     orphans = await protection.orphans(connection, connections)
     orphans += await withdrawals.cancels(connection, connections)
-    if not rows and not endings:
+    pairs = await rungs.due(connection, parameters, judge)
+    if not rows and not endings and not pairs:
         return Claims((), tuple(orphans), ())
     legs = await _legs(connection, [row.id for row in rows])
     ends = [row.id for row in rows if Role(row.role).ends]
@@ -162,10 +163,22 @@ async def claim(
             if verdict.resize:
                 met = working.get(row.id, ())
                 resizes.append(legs_of.resized(connection_id, verdict.resize, met))
+    sends += [(turn.rows[0], turn.verdict) for turn in pairs if isinstance(turn.verdict, Send)]
+    endings |= _over(pairs)
     await _freeze(connection, sends, now)
     events = await _end(connection, endings, now)
     claimed = tuple(_claimed(row, send) for row, send in sends)
     return Claims(claimed, tuple(cancels), tuple(events), tuple(resizes))
+
+
+def _over(pairs: Sequence[rungs.Turn]) -> dict[IntentId, tuple[AccountId, End]]:
+    """Both legs of the pairs that will never go."""
+    return {
+        IntentId(row.id): (AccountId(row.account_id), turn.verdict)
+        for turn in pairs
+        if isinstance(turn.verdict, End)
+        for row in turn.rows
+    }
 
 
 async def _hopeless(

@@ -108,7 +108,7 @@ _DISTANCES: Final = text("""
     LEFT JOIN contracts k ON k.environment = c.environment AND k.name = l.contract
     LEFT JOIN orders o ON o.account_id = l.account_id AND o.broker_order_id = l.broker_order_id
     WHERE l.account_id = :account_id AND l.strategy_id = :strategy_id AND l.contract = :contract
-      AND l.role IN ('take_profit', 'stop_loss') AND l.broker_order_id IS NOT NULL
+      AND l.role IN ('take_profit', 'stop_loss') AND l.broker_order_id IS NOT NULL AND l.rung = 0
       AND l.created_at <= :first_at AND (l.ended_at IS NULL OR l.ended_at >= :first_at)
     ORDER BY l.account_seq
 """)

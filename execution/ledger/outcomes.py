@@ -22,26 +22,32 @@ from shared.domain.order import IntentState, Role
 from shared.ports.broker import Accepted, NotSent, Outcome, Refused, Unknown
 from shared.ports.ledger import Lease, Unresolved
 
-_ACCOUNT: Final = text("SELECT account_id FROM intents WHERE id = :id")
+_ACCOUNT: Final = text("SELECT account_id, rung FROM intents WHERE id = :id")
 _ACCEPT: Final = text("""
     UPDATE intents SET broker_order_id = coalesce(broker_order_id, :order_id), answered_at = :now,
       state = CASE WHEN state IN ('SENDING', 'UNKNOWN') THEN 'ACCEPTED' ELSE state END
     WHERE id = :id AND state NOT IN ('PENDING', 'STALE', 'SKIPPED', 'BLOCKED')
 """)
-_LEGS: Final = text("""
-    SELECT id FROM intents WHERE parent_id = :id ORDER BY account_seq
-""")
+# What leaves in one call: an entry with its legs (earlier rungs only where the broker places them,
+# without a price), or the two legs of an earlier rung.
+_BESIDE: Final = """
+    SELECT l.id FROM intents x JOIN intents l
+      ON l.parent_id = x.id AND (l.rung = 0 OR l.price IS NULL AND l.stop_price IS NULL)
+      OR x.rung > 0 AND l.parent_id = x.parent_id AND l.rung = x.rung AND l.id <> x.id
+    WHERE x.id = :id
+"""
+_LEGS: Final = text(f"{_BESIDE} ORDER BY l.account_seq")
 # The mark of an entry that was taken back outlives every doubt.
 _DOUBTED: Final = "CASE code WHEN 'entry.withdrawn' THEN code ELSE 'broker.unknown' END"
 _UNKNOWN: Final = text(f"""
     UPDATE intents SET state = 'UNKNOWN', code = {_DOUBTED}, message = :cause,
       answered_at = :now
-    WHERE (id = :id OR parent_id = :id) AND state = 'SENDING'
+    WHERE (id = :id OR id IN ({_BESIDE})) AND state = 'SENDING'
 """)
-_BACK: Final = text("""
+_BACK: Final = text(f"""
     UPDATE intents SET state = 'PENDING', claimed_at = NULL, claim_epoch = NULL,
       not_before = CAST(:not_before AS timestamptz), message = :cause
-    WHERE (id = :id OR parent_id = :id) AND state = 'SENDING'
+    WHERE (id = :id OR id IN ({_BESIDE})) AND state = 'SENDING'
 """)
 # What an earlier holder of the lease left in flight: it may have been sent or not.
 _TAKE_OVER: Final = text(f"""
@@ -64,7 +70,8 @@ _UNRESOLVED: Final = text("""
     SELECT i.id, a.connection_id, i.role, i.claimed_at FROM intents i
     JOIN accounts a ON a.id = i.account_id
     WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND i.ended_at IS NULL
-      AND i.state = 'UNKNOWN' AND i.parent_id IS NULL
+      AND i.state = 'UNKNOWN' AND (i.parent_id IS NULL
+        OR i.rung > 0 AND (i.price IS NOT NULL OR i.stop_price IS NOT NULL))
     ORDER BY i.account_id, i.account_seq
 """)
 _INTENT: Final = text("SELECT * FROM intents WHERE id = :id")
@@ -159,7 +166,12 @@ async def _next_attempt(journal: Journal, row: Any) -> None:
 async def _refuse(
     connection: AsyncConnection, intent: IntentId, code: str, reason: str, now: datetime
 ) -> list[Envelope]:
-    account = (await connection.execute(_ACCOUNT, {"id": intent})).scalar_one()
-    journal = await Journal.open(connection, [account], now)
-    await end_intents(journal, [Ending(intent, IntentState.REJECTED, code, reason)])
+    row = (await connection.execute(_ACCOUNT, {"id": intent})).one()
+    refused = [intent]
+    if row.rung:
+        refused += [each.id for each in await connection.execute(_LEGS, {"id": intent})]
+    journal = await Journal.open(connection, [row.account_id], now)
+    await end_intents(
+        journal, [Ending(each, IntentState.REJECTED, code, reason) for each in refused]
+    )
     return await journal.close()

@@ -13,7 +13,7 @@ from execution.ledger.health import quarantine
 from execution.ledger.journal import Journal
 from execution.ledger.rows import insert_intents, row_of, tick_of
 from shared.contracts.envelope import Envelope
-from shared.domain.bracket import leg_price, needs_move
+from shared.domain.bracket import needs_move
 from shared.domain.ids import (
     AccountId,
     Cause,
@@ -23,11 +23,14 @@ from shared.domain.ids import (
     UserId,
     intent_id,
 )
+from shared.domain.ladder import Offset
+from shared.domain.leg_places import level_of
 from shared.domain.order import Action, OrderIntent, OrderType, Role, TimeInForce
 from shared.ports.ledger import NAKED, ORPHANED_AFTER_S, Cancel, Command, LegOffset, Naked
 
 _LEGS: Final = text("""
-    SELECT l.id, a.connection_id, l.broker_order_id, l.role, l.qty, l.offset_ticks, l.root,
+    SELECT l.id, a.connection_id, l.broker_order_id, l.role, l.qty, l.offset_ticks,
+      l.offset_percent, l.root,
       coalesce(o.price, l.price) AS price, coalesce(o.stop_price, l.stop_price) AS stop_price,
       e.action AS entry_action, e.fill_value / e.filled_qty AS entry_price,
       k.tick_size AS brokers_tick
@@ -39,8 +42,8 @@ _LEGS: Final = text("""
     LEFT JOIN orders o ON o.account_id = l.account_id AND o.broker_order_id = l.broker_order_id
     WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND l.ended_at IS NULL
       AND l.state IN ('ACCEPTED', 'WORKING') AND l.broker_order_id IS NOT NULL
-      AND l.offset_ticks IS NOT NULL AND e.filled_qty > 0 AND e.ended_at IS NOT NULL
-      AND e.order_type = 'Market'
+      AND (l.offset_ticks IS NOT NULL OR l.offset_percent IS NOT NULL)
+      AND e.filled_qty > 0 AND e.ended_at IS NOT NULL AND e.order_type = 'Market'
     ORDER BY l.role = 'take_profit', l.account_id, l.account_seq
 """)
 _MOVE: Final = text("""
@@ -80,7 +83,7 @@ _NAKED: Final = text(f"""
       AND NOT EXISTS (
         SELECT 1 FROM intents o WHERE o.account_id = p.account_id
           AND o.strategy_id = p.strategy_id AND o.contract = p.contract AND o.ended_at IS NULL
-          AND o.role IN ('stop_loss', 'exit', 'reduce'))
+          AND (o.role = 'stop_loss' AND o.state <> 'PENDING' OR o.role IN ('exit', 'reduce')))
     ORDER BY p.account_id, p.strategy_id, p.contract, e.account_seq DESC
 """)
 # The last word of the strategy was "be flat", it was carried out, and still something is held: an
@@ -168,13 +171,15 @@ async def legs_off(connection: AsyncConnection, connections: list[int]) -> list[
 
 
 def _wanted(row: Any) -> Decimal | None:
-    level = leg_price(
+    level = level_of(
         Role(row.role),
         Action(row.entry_action),
         row.entry_price,
-        row.offset_ticks,
+        Offset(row.offset_ticks, row.offset_percent),
         tick_of(row.root, row.brokers_tick),
     )
+    if level is None:
+        return None
     return level.price if level.price is not None else level.stop_price
 
 

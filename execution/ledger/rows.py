@@ -13,6 +13,7 @@ from shared.db.tables.trading import intents
 from shared.domain.ids import AccountId, Cause, IntentId, SignalId, StrategyId, UserId
 from shared.domain.instruments import product_of
 from shared.domain.order import Action, IntentState, OrderIntent, OrderType, Role, TimeInForce
+from shared.domain.rules.bracket import Stop
 
 
 def intent_of(row: Any) -> OrderIntent:
@@ -39,6 +40,9 @@ def intent_of(row: Any) -> OrderIntent:
         parent=None if row.parent_id is None else IntentId(row.parent_id),
         after=None if row.after_id is None else IntentId(row.after_id),
         expires_at=row.expires_at,
+        offset_percent=row.offset_percent,
+        rung=row.rung,
+        moves=None if row.moves is None else Stop.model_validate(row.moves),
     )
 
 
@@ -68,6 +72,9 @@ def row_of(intent: OrderIntent, root: str, account_seq: int, now: object) -> dic
         "parent_id": intent.parent,
         "after_id": intent.after,
         "expires_at": intent.expires_at,
+        "offset_percent": intent.offset_percent,
+        "rung": intent.rung,
+        "moves": None if intent.moves is None else intent.moves.model_dump(mode="json"),
         "state": IntentState.PENDING.value,
         "created_at": now,
     }

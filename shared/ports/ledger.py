@@ -24,8 +24,9 @@ from shared.domain.ids import (
     StrategyId,
     UserId,
 )
-from shared.domain.order import OrderIntent, OrderType, Role
+from shared.domain.order import Action, OrderIntent, OrderType, Role
 from shared.domain.plan import Denied, Plan
+from shared.domain.rules.bracket import Stop
 from shared.domain.signal import Signal
 from shared.domain.strategy import AccountLink, Strategy
 from shared.ports.broker import ContractInfo, Fact, LoginHealth, Outcome, Token
@@ -73,6 +74,12 @@ STUCK: Final = "exit.stuck"
 
 # A leg without anything to close is cancelled after this long: fills may come in parts.
 ORPHANED_AFTER_S: Final = 1.0
+
+# An entry that ended without a fill gets no pairs for its rungs any more after this long.
+EMPTY_AFTER_S: Final = 1.0
+
+# Legs that cover too much or too little are left alone this long: fills may come in parts.
+UNEVEN_AFTER_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,23 @@ class LegOffset:
     role: Role
     qty_contracts: int
     wanted: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Riding:
+    """A working stop that follows the market: where it stands, and what was committed last."""
+
+    intent_id: IntentId
+    connection_id: ConnectionId
+    broker_order_id: int
+    qty_contracts: int
+    contract: str
+    root: str
+    rule: Stop
+    entry: Action
+    entry_price: Decimal  # the average of its fills
+    stands_at: Decimal
+    committed: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +233,13 @@ class Ledger(Protocol):
     async def legs_off(self, held: Sequence[Lease]) -> list[LegOffset]: ...
     async def move_leg(self, leg: LegOffset) -> None:
         """Commit the price a leg is about to be moved to."""
+
+    async def uneven(self, held: Sequence[Lease]) -> list[tuple[LegResize, ...]]:
+        """For each owner, in turn, what its legs have to become to cover what is left to them."""
+
+    async def riding(self, held: Sequence[Lease]) -> list[Riding]: ...
+    async def tighten(self, leg: LegOffset) -> None:
+        """Commit the price a stop is about to follow to; it leaves its distance for good."""
 
     async def unshown(
         self, held: Sequence[Lease], older_than_s: float

@@ -216,7 +216,7 @@ async def running(house: House, *, rings: bool = True) -> AsyncIterator[None]:
         prices = Prices(clock)
         logins = Logins(ledger, clock, holder=f"process {number}")
         lanes = Lanes(ledger, logins, Placer(ledger, logins, clock), prices, _bell, clock)
-        protector = Protector(ledger, logins, _bell, clock)
+        protector = Protector(ledger, logins, prices, _bell, clock)
         planner = Planner(ledger, _bell, clock, max_age_s=30.0, planned=lanes.wake)
         planned = lanes.wake if rings else _nobody
         calendar = CalendarRound(agenda, logins, _bell, clock, planned=planned)

@@ -144,7 +144,7 @@ async def process(
     logins = Logins(ledger, clock, holder=holder)
     placer = Placer(ledger, logins, clock)
     lanes = Lanes(ledger, logins, placer, prices, bell, clock)
-    protector = Protector(ledger, logins, bell, clock)
+    protector = Protector(ledger, logins, prices, bell, clock)
     planner = Planner(ledger, bell, clock, max_age_s=SIGNAL_AGE_S_MAX, planned=lanes.wake)
     resolver = Resolver(ledger, logins, bell, clock)
     reconcile = Reconcile(ledger, logins, bell, clock, read_every_s=RECONCILE_EVERY_S)

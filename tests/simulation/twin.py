@@ -21,13 +21,16 @@ from shared.ports.ledger import (
     Judge,
     Lease,
     LegOffset,
+    LegResize,
     LoginRow,
     Naked,
+    Riding,
     Unresolved,
 )
 from tests.simulation.ledger import (
     adoption,
     claims,
+    covers,
     decisions,
     facts,
     health,
@@ -35,6 +38,7 @@ from tests.simulation.ledger import (
     logins,
     outcomes,
     protection,
+    rides,
     wishes,
 )
 from tests.simulation.store import Store
@@ -119,6 +123,16 @@ class TwinLedger:
     async def move_leg(self, leg: LegOffset) -> None:
         with self._store.undo.transaction():
             protection.move_leg(self._store, leg)
+
+    async def uneven(self, held: Sequence[Lease]) -> list[tuple[LegResize, ...]]:
+        return covers.uneven(self._store, _ids(held), self._now)
+
+    async def riding(self, held: Sequence[Lease]) -> list[Riding]:
+        return rides.riding(self._store, _ids(held))
+
+    async def tighten(self, leg: LegOffset) -> None:
+        with self._store.undo.transaction():
+            rides.tighten(self._store, leg)
 
     async def unshown(
         self, held: Sequence[Lease], older_than_s: float

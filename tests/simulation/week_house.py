@@ -264,7 +264,7 @@ async def running(house: House) -> AsyncIterator[Process]:
     logins = Logins(ledger, clock, holder=f"at {clock.monotonic()}")
     placer = Placer(ledger, logins, clock)
     lanes = Lanes(ledger, logins, placer, prices, _bell, clock)
-    protector = Protector(ledger, logins, _bell, clock)
+    protector = Protector(ledger, logins, prices, _bell, clock)
     planner = Planner(ledger, _bell, clock, max_age_s=SIGNAL_AGE_S_MAX, planned=lanes.wake)
     resolver = Resolver(ledger, logins, _bell, clock)
     reconcile = Reconcile(ledger, logins, _bell, clock, read_every_s=RECONCILE_EVERY_S)

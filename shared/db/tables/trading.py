@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from shared.db.tables import columns as c
 from shared.db.tables.base import metadata
@@ -44,6 +44,9 @@ intents = Table(
     Column("price", c.PRICE),
     Column("stop_price", c.PRICE),
     Column("offset_ticks", Integer),
+    Column("offset_percent", c.PRICE),
+    Column("rung", Integer, nullable=False, server_default=text("0")),
+    Column("moves", JSONB(none_as_null=True)),
     Column("reference_price", c.PRICE),
     Column("parent_id", UUID(as_uuid=True), index=True),
     Column("after_id", UUID(as_uuid=True)),

@@ -7,6 +7,7 @@ so a history repeats exactly and shrinks well.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from random import Random
 from typing import Any, Final
 
@@ -15,8 +16,9 @@ from shared.domain.controls import Word
 from shared.domain.decision.decide import decide
 from shared.domain.gates.controls import Scope
 from shared.domain.ids import AccountId
-from shared.domain.order import IntentState
-from shared.domain.rules import AccountRules
+from shared.domain.order import IntentState, Role
+from shared.domain.rules import AccountRules, StrategyRules
+from shared.domain.rules.bracket import Bracket, DistanceUnit, Stop, Target, Trail
 from shared.domain.rules.limits import Brakes, Limits
 from shared.ports.broker import (
     Accepted,
@@ -27,7 +29,7 @@ from shared.ports.broker import (
     Refused,
     Unknown,
 )
-from shared.ports.ledger import Claims, Lease, LegOffset, Naked
+from shared.ports.ledger import Claims, Lease, LegOffset, Naked, Riding
 from tests.contract.ledger import rumours
 from tests.contract.ledger.plain import plain
 from tests.contract.ledger.twin_world import TwinWorld
@@ -35,6 +37,10 @@ from tests.contract.ledger.world import BUY, CLOSE, MAX_AGE_S, QUOTE, TABLES, Wo
 from tests.simulation.rows import IntentRow
 
 _HOLDERS: Final = ("a", "b")
+_LADDER: Final = Bracket(
+    targets=(Target(at=Decimal(10), trim=Decimal(40)), Target(at=Decimal(30))),
+    stop=Stop(at=Decimal("0.1"), unit=DistanceUnit.PERCENT, trail=Trail(distance=Decimal(10))),
+)
 _PAUSES_S: Final = (0.1, 0.1, 0.6, 0.6, 1.5, 1.5, 4, 6, 16, 31)
 
 
@@ -47,6 +53,7 @@ class History:
         self.steps: list[str] = []
 
     async def live(self, steps: list[tuple[str, int]]) -> None:
+        await self.both(lambda w: w.set_rules(StrategyRules(bracket=_LADDER), 1))
         for holder in _HOLDERS:
             self.held[holder] = await self.both(lambda w, h=holder: w.ledger.renew_leases(h))  # type: ignore[misc] # mypy cannot infer a lambda with a default
         for name, number in steps:
@@ -87,14 +94,15 @@ class History:
 
     def _intent(self, rng: Random, *states: IntentState) -> IntentRow | None:
         """An order of that state; now and then one of any state."""
-        orders = [row for row in self.twin.store.intents.rows() if not row.is_leg]
+        rows = self.twin.store.intents.rows()
+        orders = [row for row in rows if not row.is_leg or row.intent.rung]
         wanted = [row for row in orders if row.state in states]
-        rows = orders if rng.random() < 0.05 else wanted
-        return rng.choice(rows) if rows else None
+        some = orders if rng.random() < 0.05 else wanted
+        return rng.choice(some) if some else None
 
     # --- signals ---
     async def do_signal(self, rng: Random) -> None:
-        signal, strategy = rumours.signal(rng), rng.choice((0, 0, 0, 1))
+        signal, strategy = rumours.signal(rng), rng.choice((0, 0, 1, 1))
         await self.both(lambda w: w.accept(signal, strategy))
         if rng.random() < 0.8:
             await self._fan_out(strategy)
@@ -146,9 +154,15 @@ class History:
                 return self._accepted(rng, row)
 
     def _accepted(self, rng: Random, row: IntentRow) -> Accepted:
-        legs = [self.broker.order_of(leg) for leg in self.twin.store.intents.legs(row.id)]
+        legs = [self.broker.order_of(leg) for leg in self._beside(row)]
         known = tuple(legs) if rng.random() < 0.7 else tuple(legs[:1])
         return Accepted(self.broker.order_of(row), known)
+
+    def _beside(self, row: IntentRow) -> list[IntentRow]:
+        """The legs that left with it, in the order of the request."""
+        parent = row.intent.parent
+        legs = self.twin.store.intents.legs(row.id if parent is None else parent)
+        return [leg for leg in legs if leg.intent.rung == row.intent.rung and leg.id != row.id]
 
     async def do_resolve(self, rng: Random) -> None:
         held = self.held[rng.choice(_HOLDERS)]
@@ -191,6 +205,11 @@ class History:
         if off:
             leg = rng.choice(off)
             await self.both(lambda w: w.ledger.move_leg(leg))
+        await self.both(lambda w: w.ledger.uneven(held))
+        rides: list[Riding] = await self.both(lambda w: w.ledger.riding(held))
+        if rides:
+            tight = _tightened(rng.choice(rides))
+            await self.both(lambda w: w.ledger.tighten(tight))
         naked: list[Naked] = await self.both(lambda w: w.ledger.naked(held, 3), ordered=False)
         if naked:
             found = rng.choice(naked)
@@ -276,6 +295,17 @@ class History:
     async def do_pause(self, rng: Random) -> None:
         seconds = rng.choice(_PAUSES_S)
         await self.both(lambda w: w.advance(seconds))
+
+
+def _tightened(ride: Riding) -> LegOffset:
+    return LegOffset(
+        ride.intent_id,
+        ride.connection_id,
+        ride.broker_order_id,
+        Role.STOP_LOSS,
+        ride.qty_contracts,
+        ride.stands_at + ride.entry.sign,
+    )
 
 
 async def _without_device(world: World) -> list[Any]:

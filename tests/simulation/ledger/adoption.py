@@ -27,9 +27,13 @@ def adopt(journal: Journal, account: AccountId, fact: OrderFact) -> None:
     legs = [leg for leg in legs if leg.account_id == account]
     if not legs:
         return
-    waiting = next((leg for leg in legs if _waits(leg)), None)
-    if waiting is not None:
-        intents.change(replace(waiting, broker_order_id=fact.order_id))
+    waiting = [leg for leg in legs if _waits(leg)]
+    waiting.sort(key=lambda leg: leg.intent.qty_contracts != fact.qty_contracts)
+    if waiting:
+        several = any(leg.intent.rung for leg in _legs(journal, fact.strategy))
+        ticks = None if several else waiting[0].intent.offset_ticks
+        intent = replace(waiting[0].intent, offset_ticks=ticks)
+        intents.change(replace(waiting[0], broker_order_id=fact.order_id, intent=intent))
         return
     more = adopted(legs[0].intent, fact.order_id, fact.qty_contracts)
     insert(journal, more, legs[0].root)
@@ -53,7 +57,7 @@ def _waits(leg: IntentRow) -> bool:
 def end_unplaced(journal: Journal, entry: IntentId) -> None:
     """No exit of a strategy will come when its entry has ended without a fill."""
     for leg in journal.store.intents.legs(entry):
-        if _is_unplaced(leg):
+        if _is_late(leg):
             over = replace(leg, state=IntentState.CANCELLED, code="entry.not_placed")
             journal.store.intents.change(replace(over, ended_at=journal.now))
 

@@ -14,7 +14,7 @@ from shared.domain.ids import AccountId, ConnectionId, IntentId
 from shared.domain.instruments import product_of
 from shared.domain.order import IntentState, OrderIntent, Role
 from shared.ports.ledger import AccountRef, Cancel, Claimed, Claims, Judge, Lease
-from tests.simulation.ledger import withdrawals
+from tests.simulation.ledger import rungs, withdrawals
 from tests.simulation.ledger.endings import Ending, end_intents
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.ledger.leases import is_live
@@ -53,6 +53,12 @@ def claim(store: Store, held: Sequence[Lease], judge: Judge, now: datetime) -> C
             cancels += [Cancel(connection, order) for order in verdict.cancel]
             if verdict.resize:
                 resizes.append(resized(store, connection, verdict.resize))
+    for pair, verdict in rungs.due(store, opened, epochs, judge, now):
+        connection = store.connection_of(pair[0].account_id)
+        if isinstance(verdict, Send):
+            claimed.append(_freeze(store, connection, verdict, epochs[connection], now))
+        elif isinstance(verdict, End):
+            endings |= {row.id: (row.account_id, verdict) for row in pair}
     events = tuple(_end(store, endings, now))
     return Claims(tuple(claimed), tuple(cancels), events, tuple(resizes))
 

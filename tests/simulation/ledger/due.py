@@ -204,6 +204,8 @@ def _distances(store: Store, first: IntentRow) -> Iterator[Distance]:
     for leg in sorted(store.intents.rows(), key=lambda row: row.account_seq):
         if leg.owner != first.owner or leg.intent.parent is None or leg.broker_order_id is None:
             continue
+        if leg.intent.rung:
+            continue
         worked = leg.ended_at is None or leg.ended_at >= first.created_at
         entry = store.intents.one(leg.intent.parent)
         if not worked or leg.created_at > first.created_at or not entry.filled_qty:

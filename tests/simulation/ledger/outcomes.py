@@ -41,18 +41,37 @@ def record(store: Store, intent: IntentId, outcome: Outcome, now: datetime) -> l
             for row in _sending(store, intent):
                 store.intents.change(_back(row, cause, now + timedelta(seconds=retry_after_s)))
         case Refused(code, reason):
-            journal = Journal.open(store, [store.intents.one(intent).account_id], now)
-            end_intents(journal, [Ending(intent, IntentState.REJECTED, code, reason)])
-            return journal.close()
+            return _refuse(store, store.intents.one(intent), code, reason, now)
         case _:
             assert_never(outcome)
     return []
 
 
+def _refuse(store: Store, row: IntentRow, code: str, reason: str, now: datetime) -> list[Envelope]:
+    journal = Journal.open(store, [row.account_id], now)
+    refused = [row, *(_beside(store, row) if row.intent.rung else ())]
+    end_intents(journal, [Ending(each.id, IntentState.REJECTED, code, reason) for each in refused])
+    return journal.close()
+
+
+def _beside(store: Store, row: IntentRow) -> list[IntentRow]:
+    """What leaves in one call with it."""
+    intent = row.intent
+    if intent.rung and intent.parent is not None:
+        pair = store.intents.legs(intent.parent)
+        return [leg for leg in pair if leg.intent.rung == intent.rung and leg.id != row.id]
+    legs = store.intents.legs(row.id)
+    return [leg for leg in legs if leg.intent.rung == 0 or not _has_price(leg)]
+
+
+def _has_price(row: IntentRow) -> bool:
+    return row.intent.price is not None or row.intent.stop_price is not None
+
+
 def _sending(store: Store, intent: IntentId) -> list[IntentRow]:
     """The order and the legs that left with it, as far as no answer is known."""
     order = store.intents.get(intent)
-    rows = [] if order is None else [order, *store.intents.legs(intent)]
+    rows = [] if order is None else [order, *_beside(store, order)]
     return [row for row in rows if row.state is IntentState.SENDING]
 
 
@@ -75,7 +94,7 @@ def accept(
 ) -> None:
     """Bind the broker's order ids; an order whose id is unknown is bound by the stream."""
     order = store.intents.get(intent)
-    legs = store.intents.legs(intent)
+    legs = [] if order is None else _beside(store, order)
     pairs: list[tuple[IntentRow | None, int | None]] = [
         (order, order_id),
         *zip(legs, leg_order_ids, strict=False),
@@ -115,8 +134,13 @@ def unresolved(
     return [
         Unresolved(row.id, store.connection_of(row.account_id), row.role, row.claimed_at)
         for row in map(store.intents.one, [row.id for row in mine])
-        if row.state is IntentState.UNKNOWN and not row.is_leg and row.claimed_at is not None
+        if row.state is IntentState.UNKNOWN and _is_asked_for(row) and row.claimed_at is not None
     ]
+
+
+def _is_asked_for(row: IntentRow) -> bool:
+    """An order by itself; its legs are found with it."""
+    return not row.is_leg or (row.intent.rung > 0 and _has_price(row))
 
 
 def abandon(store: Store, intent: IntentId, now: datetime) -> list[Envelope]:

@@ -9,9 +9,11 @@ from decimal import Decimal
 from typing import Final
 
 from shared.contracts.envelope import Envelope
-from shared.domain.bracket import leg_price, needs_move
+from shared.domain.bracket import needs_move
 from shared.domain.ids import AccountId, Cause, ConnectionId, StrategyId, intent_id
 from shared.domain.instruments import product_of
+from shared.domain.ladder import Offset
+from shared.domain.leg_places import level_of
 from shared.domain.order import Action, IntentState, OrderIntent, OrderType, Role, TimeInForce
 from shared.domain.position import still_held
 from shared.ports.ledger import NAKED, ORPHANED_AFTER_S, Cancel, Command, LegOffset, Naked
@@ -65,18 +67,20 @@ def _offset(store: Store, leg: IntentRow) -> LegOffset | None:
 
 
 def _wanted(store: Store, leg: IntentRow) -> Decimal | None:
-    entry = None if leg.intent.parent is None else store.intents.get(leg.intent.parent)
-    if entry is None or leg.intent.offset_ticks is None or entry.ended_at is None:
+    entry = entry_of(store, leg)
+    if entry is None or entry.ended_at is None:
         return None
     if entry.filled_qty == 0 or entry.intent.order_type is not OrderType.MARKET:
         return None
-    level = leg_price(
+    level = level_of(
         leg.role,
         entry.intent.action,
         entry.fill_value / entry.filled_qty,
-        leg.intent.offset_ticks,
+        Offset(leg.intent.offset_ticks, leg.intent.offset_percent),
         product_of(leg.root).tick_size,
     )
+    if level is None:
+        return None
     return level.stop_price if level.price is None else level.price
 
 
@@ -152,11 +156,16 @@ def _stopless(
     """A filled entry was given a stop that is gone, and nothing else ends its position."""
     if held.updated_at >= before:
         return None
-    if any(row.ended_at is None and (row.role is Role.STOP_LOSS or row.role.ends) for row in mine):
+    if any(row.ended_at is None and _protects(row) for row in mine):
         return None
     entries = (row for row in mine if row.role is Role.ENTRY and row.created_at > now - _LOOK_BACK)
     legs_of = store.intents.legs
     return next((row for row in entries if _lost_stop(row, legs_of(row.id), before)), None)
+
+
+def _protects(row: IntentRow) -> bool:
+    is_sent_stop = row.role is Role.STOP_LOSS and row.state is not IntentState.PENDING
+    return is_sent_stop or row.role.ends
 
 
 def _lost_stop(entry: IntentRow, legs: list[IntentRow], before: datetime) -> bool:

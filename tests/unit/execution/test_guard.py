@@ -10,11 +10,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from execution.logins import Logins
+from execution.prices import Prices
 from execution.protector import Protector
 from shared.contracts.envelope import Envelope
 from shared.domain.ids import AccountId, ConnectionId, StrategyId, UserId
 from shared.domain.order import Role
-from shared.ports.ledger import Lease, Ledger, LegOffset, Naked
+from shared.ports.ledger import Lease, Ledger, LegOffset, LegResize, Naked, Riding
 from tests.unit.domain.test_claim import ENTRY
 from tests.unit.execution.fakes import FakeClock
 
@@ -39,7 +40,7 @@ async def test_what_is_refused_again_and_again_is_asked_for_more_rarely() -> Non
     clock = FakeClock()
     began_s, ledger = clock.now_s, _Ledger(clock)
     no_login = cast("Logins", None)
-    protector = Protector(cast("Ledger", ledger), no_login, lambda _: None, clock)
+    protector = Protector(cast("Ledger", ledger), no_login, Prices(clock), lambda _: None, clock)
     for _ in range(240):
         await protector._guard(BARE)
         await clock.sleep(ROUND_S)
@@ -63,6 +64,12 @@ class _Busy(_Ledger):
     async def legs_off(self, held: Sequence[Lease]) -> list[LegOffset]:
         leg = LegOffset(ENTRY.id, ConnectionId(1), 7, Role.STOP_LOSS, 1, Decimal(5000))
         return [leg] if held else []
+
+    async def uneven(self, held: Sequence[Lease]) -> list[tuple[LegResize, ...]]:
+        return []
+
+    async def riding(self, held: Sequence[Lease]) -> list[Riding]:
+        return []
 
     async def move_leg(self, leg: LegOffset) -> None:
         self.moves += 1
@@ -100,7 +107,8 @@ class _Silent:
 async def test_a_broker_that_does_not_answer_holds_nobody_up() -> None:
     clock = FakeClock()
     ledger, silent = _Busy(clock), _Silent()
-    protector = Protector(cast("Ledger", ledger), cast("Logins", silent), lambda _: None, clock)
+    logins, prices = cast("Logins", silent), Prices(clock)
+    protector = Protector(cast("Ledger", ledger), logins, prices, lambda _: None, clock)
     task = asyncio.create_task(protector.run())
 
     def again() -> None:

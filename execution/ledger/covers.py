@@ -1,0 +1,69 @@
+"""Legs that stand for more or fewer contracts than is left of their entries."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from execution.ledger.legs import LEG_COLUMNS, resized, working
+from shared.domain.claim import cover_of
+from shared.domain.cover import remainder_of, resizes
+from shared.domain.ids import ConnectionId
+from shared.domain.position import still_held
+from shared.ports.ledger import UNEVEN_AFTER_S, LegResize
+
+# Not while an exit is under way: it sizes or cancels them itself. Fills of one moment come in
+# parts, so a position rests a while first. An entry that still works has legs the broker sizes.
+_LEGS: Final = text(f"""
+    SELECT {LEG_COLUMNS}, w.account_id, w.contract, w.strategy_id, a.connection_id, p.net_qty,
+      e.filled_qty - (SELECT sum(c.filled_qty) FROM intents c
+        WHERE c.parent_id = e.id) AS entry_left,
+      coalesce((SELECT sum(abs(q.net_qty)) FROM positions q
+        WHERE q.account_id = p.account_id AND q.contract = p.contract
+          AND q.strategy_id <> 0 AND sign(q.net_qty) = sign(p.net_qty)), 0) AS same_side,
+      coalesce((SELECT q.net_qty FROM positions q WHERE q.account_id = p.account_id
+        AND q.contract = p.contract AND q.strategy_id = 0), 0) AS external,
+      coalesce((SELECT sum(n.filled_qty) FROM intents n WHERE n.account_id = p.account_id
+        AND n.strategy_id = p.strategy_id AND n.contract = p.contract AND n.role = 'entry'
+        AND n.ended_at IS NULL), 0) AS unfinished
+    FROM intents w
+    JOIN intents e ON e.id = w.parent_id AND e.ended_at IS NOT NULL AND e.filled_qty > 0
+    JOIN accounts a ON a.id = w.account_id
+    JOIN positions p ON p.account_id = w.account_id AND p.contract = w.contract
+      AND p.strategy_id = w.strategy_id AND p.net_qty <> 0
+    LEFT JOIN orders o ON o.account_id = w.account_id AND o.broker_order_id = w.broker_order_id
+    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND w.ended_at IS NULL
+      AND w.role IN ('take_profit', 'stop_loss') AND w.state IN ('ACCEPTED', 'WORKING')
+      AND w.broker_order_id IS NOT NULL
+      AND NOT EXISTS (
+        SELECT 1 FROM intents x WHERE x.account_id = w.account_id AND x.ended_at IS NULL
+          AND x.strategy_id = w.strategy_id AND x.contract = w.contract
+          AND x.role IN ('exit', 'reduce'))
+      AND NOT EXISTS (
+        SELECT 1 FROM positions q WHERE q.account_id = p.account_id AND q.contract = p.contract
+          AND q.updated_at > clock_timestamp() - make_interval(secs => {UNEVEN_AFTER_S}))
+    ORDER BY w.account_id, w.contract, w.strategy_id, w.account_seq
+""")
+
+
+async def uneven(
+    connection: AsyncConnection, connections: list[int]
+) -> list[tuple[LegResize, ...]]:
+    rows = list(await connection.execute(_LEGS, {"connections": connections}))
+    owners = groupby(rows, lambda row: (row.account_id, row.contract, row.strategy_id))
+    found = [_of_owner(list(some)) for _, some in owners]
+    return [changes for changes in found if changes]
+
+
+def _of_owner(rows: list[Any]) -> tuple[LegResize, ...]:
+    row = rows[0]
+    held = abs(still_held(row.net_qty, int(row.same_side), row.external))
+    lefts = {each.parent_id: int(each.entry_left) for each in rows}
+    left = remainder_of(held - int(row.unfinished), lefts.values())
+    if left == 0:
+        return ()
+    changes = resizes(left, [cover_of(working(each)) for each in rows])
+    return resized(ConnectionId(row.connection_id), changes, rows)

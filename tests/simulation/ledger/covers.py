@@ -1,0 +1,66 @@
+"""Legs that stand for more or fewer contracts than is left of their entries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from shared.domain.claim import cover_of
+from shared.domain.cover import remainder_of, resizes
+from shared.domain.ids import ConnectionId
+from shared.domain.order import IntentState, Role
+from shared.ports.ledger import UNEVEN_AFTER_S, LegResize
+from tests.simulation.ledger.legs import resized, working
+from tests.simulation.ledger.protection import entry_of, held_of
+from tests.simulation.rows import IntentRow, PositionRow
+from tests.simulation.store import Store
+
+_AT_BROKER = (IntentState.ACCEPTED, IntentState.WORKING)
+
+
+def uneven(
+    store: Store, connections: Collection[ConnectionId], now: datetime
+) -> list[tuple[LegResize, ...]]:
+    before = now - timedelta(seconds=UNEVEN_AFTER_S)
+    rows = store.positions.rows()
+    moved = {(row.account_id, row.contract) for row in rows if row.updated_at > before}
+    resting = [
+        row
+        for row in rows
+        if row.net_qty != 0
+        and (row.account_id, row.contract) not in moved
+        and store.connection_of(row.account_id) in connections
+    ]
+    resting.sort(key=lambda row: (row.account_id, row.contract, row.strategy_id))
+    return [changes for row in resting if (changes := _of_owner(store, row))]
+
+
+def _of_owner(store: Store, position: PositionRow) -> tuple[LegResize, ...]:
+    owner = (position.account_id, position.strategy_id, position.contract)
+    mine = [row for row in store.intents.open() if row.owner == owner]
+    legs = [row for row in mine if _is_working(store, row)]
+    if not legs or any(row.role.ends for row in mine):
+        return ()
+    unfinished = sum(row.filled_qty for row in mine if row.role is Role.ENTRY)
+    held = abs(held_of(store, position))
+    left = remainder_of(held - unfinished, _lefts(store, legs).values())
+    if left == 0:
+        return ()
+    changes = resizes(left, [cover_of(working(store, row)) for row in legs])
+    return resized(store, store.connection_of(position.account_id), changes)
+
+
+def _is_working(store: Store, row: IntentRow) -> bool:
+    entry = entry_of(store, row)
+    if entry is None or entry.ended_at is None or entry.filled_qty == 0:
+        return False
+    return row.role.protective and row.state in _AT_BROKER and row.broker_order_id is not None
+
+
+def _lefts(store: Store, legs: list[IntentRow]) -> dict[object, int]:
+    """What the legs of each entry have not closed of it."""
+    entries = [entry for leg in legs if (entry := entry_of(store, leg)) is not None]
+    return {
+        entry.id: entry.filled_qty - sum(leg.filled_qty for leg in store.intents.legs(entry.id))
+        for entry in entries
+    }
