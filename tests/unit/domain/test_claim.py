@@ -231,3 +231,5 @@ def test_a_part_waits_for_what_moves_the_position() -> None:
     assert part(2, leg_working(Role.STOP_LOSS, 2, order_id=None)) == Wait("working")
     resting = replace(market, order_type=OrderType.LIMIT)
     assert isinstance(part(2, resting), Send)
+    filling = replace(resting, qty_contracts=3, filled_contracts=2)
+    assert part(2, filling) == Wait("working", (9,))  # what else would its legs stand for

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from execution.hours import MARKET_CLOSED, kept_back, rests
+from execution.hours import MARKET_CLOSED, PART_CLOSED, kept_back, rests
 from shared.domain.order import Role
 from tests.unit.domain.test_claim import ENTRY, EXIT, candidate
 
@@ -18,6 +18,12 @@ FRIDAY_BEFORE = datetime(2026, 11, 6, 21, 55, tzinfo=UTC)
 def test_an_exit_waits_for_the_open_with_its_legs_at_work() -> None:
     held = candidate(EXIT, net=2)
     assert kept_back(held, FRIDAY_AFTER_CLOSE) is MARKET_CLOSED
+    assert kept_back(held, FRIDAY_BEFORE) is None
+
+
+def test_a_part_is_over_before_a_leg_shrinks_for_it() -> None:
+    held = candidate(replace(EXIT, role=Role.REDUCE, qty_contracts=1), net=2)
+    assert kept_back(held, FRIDAY_AFTER_CLOSE) is PART_CLOSED
     assert kept_back(held, FRIDAY_BEFORE) is None
 
 
