@@ -22,7 +22,7 @@ from tests.simulation.virtual_loop import run_virtual
 ROOT: Final = "MES"
 PRICE: Final = Decimal(5000)
 QTY: Final = 5
-SETTLE_S: Final = 5.0
+SETTLE_S: Final = 3.0  # by then the legs cover what is held, no more and no less
 STAGE_S_MAX: Final = 30.0
 SECOND_S: Final = 1.0
 _FINAL: Final = frozenset({"Canceled", "Completed", "Expired", "Filled", "Rejected"})
@@ -150,6 +150,38 @@ async def ended(how: str) -> None:
 @pytest.mark.parametrize("how", ["stop", "signal"])
 def test_what_is_left_of_a_ladder_ends_whole(how: str) -> None:
     run_virtual(ended(how))
+
+
+async def in_parts(parts: tuple[int, ...], climbs: int) -> None:
+    """Parts of a ladder are closed by alerts; what they close and what is left is the entry."""
+    async with world(7) as venue, executing(venue, 7) as executor:
+        set_rules(executor, LADDER)
+        await enter(executor, Side.BUY)
+        held = QTY
+        if climbs:
+            await venue.price(ROOT, PRICE + climbs)
+            await executor.until(lambda: net(executor) == QTY - 2, STAGE_S_MAX)
+            await venue.clock.sleep(SETTLE_S)
+            held = QTY - 2
+        for part in parts:
+            tell(executor, Signal(kind=SignalKind.CLOSE, dialect="test", quantity=part))
+            held -= part
+            await executor.until(lambda left=held: net(executor) == left, STAGE_S_MAX)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+            await venue.clock.sleep(SETTLE_S)
+            assert net(executor) == held
+            assert is_even(executor), exits(executor)
+        await venue.price(ROOT, PRICE + 20)
+        await venue.clock.sleep(SETTLE_S)
+        assert (net(executor), exits(executor)) == (0, [])
+        fills = venue.venue.store.of_account(venue_rows.Fill, executor.account.account)
+        sold = sum(fill.qty for fill in fills if fill.action == "Sell")
+        assert sold == QTY
+        assert is_over(executor)
+
+
+@pytest.mark.parametrize(("parts", "climbs"), [((2,), 0), ((1, 3), 0), ((4,), 0), ((1, 1), 6)])
+def test_parts_of_a_ladder_sum_to_the_entry(parts: tuple[int, ...], climbs: int) -> None:
+    run_virtual(in_parts(parts, climbs))
 
 
 async def overrun(away: int) -> None:
