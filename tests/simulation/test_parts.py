@@ -12,6 +12,7 @@ from tests.simulation.virtual_loop import run_virtual
 from tests.simulation.wire import Blow, Strike, Way
 
 MODIFY, PLACE, ANSWER = "order/modifyorder", "order/placeorder", '"commandId"'
+MENDED_S_MAX = 3.0
 
 
 async def opened(home: House, side: Side = Side.BUY, qty: int = 3, strategy: int = 0) -> None:
@@ -161,16 +162,19 @@ def test_a_leg_that_fills_while_nobody_lives_counts(move: int) -> None:
     run_virtual(life())
 
 
-def test_a_refused_sale_closes_nothing() -> None:
+def test_a_refused_sale_closes_nothing_and_its_legs_grow_back() -> None:
     async def life() -> None:
         async with house() as home, lives(home):
             await opened(home)
             home.world.venue.faults.arm(Fault.REJECT_NEXT, 1, {})
             home.part(1)
+            await home.until(lambda: home.cover(Role.STOP_LOSS) == 2)
+            await home.until(lambda: home.cover(Role.STOP_LOSS) == 3, MENDED_S_MAX)
             await home.rest()
             (part,) = home.intents(Role.REDUCE)
             assert part.state is IntentState.REJECTED
             assert home.net() == home.executor.watch.net() == 3
+            assert home.cover(Role.STOP_LOSS) == 3
 
     run_virtual(life())
 
