@@ -18,6 +18,7 @@ from execution.ledger import (
     outcomes,
     protection,
     rides,
+    risk,
     wishes,
 )
 from shared.contracts.envelope import Envelope
@@ -27,6 +28,7 @@ from shared.ports.broker import ContractInfo, Fact, LoginHealth, Outcome, Token
 from shared.ports.clock import Clock
 from shared.ports.ledger import (
     Claims,
+    Closing,
     Command,
     Decide,
     Judge,
@@ -155,6 +157,11 @@ class PostgresLedger:
     async def stuck_exits(self, held: Sequence[Lease], older_than_s: float) -> list[AccountId]:
         async with read_only(self._engine) as connection:
             return await protection.stuck_exits(connection, _ids(held), older_than_s)
+
+    # --- money ---
+    async def watch_risk(self, held: Sequence[Lease], closing: Closing) -> list[Envelope]:
+        async with unit_of_work(self._engine) as connection:
+            return await risk.watch(connection, _ids(held), closing, self._clock.now())
 
     # --- wishes ---
     async def commands(self) -> list[Command]:

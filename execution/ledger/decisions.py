@@ -20,9 +20,11 @@ from execution.ledger.withdrawals import withdraw
 from shared.contracts.envelope import Envelope
 from shared.contracts.signals import SignalDecided, SignalExitRefused
 from shared.db.scenes import Setup, load_scenes, load_setup
+from shared.db.standings import load_standings
 from shared.db.tables.signals import signal_decisions
 from shared.domain.decision.past import asks_entry
 from shared.domain.decision.refused import in_words, refuses_exit, withheld_detail
+from shared.domain.decision.standings import in_scene, with_plan
 from shared.domain.gates.age import expires_at
 from shared.domain.ids import AccountId, SignalId, StrategyId
 from shared.domain.intents import intents_of
@@ -100,9 +102,10 @@ async def _decide_one(
     if asks_entry(signal):
         before = max(scene.history.asked_entries for scene in scenes.values())
         job = replace(job, entry_no=before + 1)
-    decisions, rows = [], []
+    decisions, rows, own = [], [], setup.strategy
+    known = await load_standings(connection, list(scenes), [own.id], job.now)
     for link in setup.links:
-        scene = scenes[link.account_id]
+        scene = in_scene(scenes[link.account_id], known, link.account_id, own)
         verdict = decide(signal, setup.strategy, link, scene)
         decisions.append(_decision(setup, job, link.account_id, verdict))
         _tell(journal, setup, job, link.account_id, verdict)
@@ -111,6 +114,7 @@ async def _decide_one(
         if isinstance(verdict, Plan):
             rows += _intents(journal, setup, job, link.account_id, verdict.drafts)
             await withdraw(journal, verdict.withdraws)
+            known = with_plan(known, verdict, own, job.signal_id, link.account_id, job.expires_at)
     await _write(connection, decisions, rows)
 
 

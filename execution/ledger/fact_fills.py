@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from execution.ledger.journal import Journal
-from execution.ledger.positions import refold
+from execution.ledger.positions import Changed, refold
 from shared.contracts.orders import FillFeeKnown, FillRecorded, FillVoided
 from shared.domain.ids import AccountId, ConnectionId, IntentId, SignalId
 from shared.domain.order import IntentState, states_before
@@ -34,7 +34,7 @@ _INSERT: Final = text("""
 _VOID: Final = text("""
     UPDATE fills SET active = false
     WHERE account_id = :account_id AND broker_fill_id = :fill_id AND active
-    RETURNING strategy_id, contract, root, intent_id
+    RETURNING strategy_id, contract, root, intent_id, filled_at
 """)
 # The sum over fills, not an addition: right however often and in whichever order they come.
 _COUNT: Final = text("""
@@ -84,7 +84,8 @@ async def _one(journal: Journal, account: AccountId, fact: FillFact) -> set[Inte
         return set() if fact.active else await _void(journal, account, fact)
     if fact.active:
         _tell(journal, account, row, intent)
-        await refold(journal, account, row["strategy_id"], fact.contract, root)
+        changed = Changed(fact.at, fact.fill_id)
+        await refold(journal, account, row["strategy_id"], fact.contract, root, changed)
     return set() if intent is None else await _count(journal, account, IntentId(intent.id))
 
 
@@ -117,7 +118,8 @@ async def _void(journal: Journal, account: AccountId, fact: FillFact) -> set[Int
         contract=row.contract,
     )
     journal.tell(account, body, f"{account}:{fact.fill_id}", None, f"fill:{fact.fill_id}")
-    await refold(journal, account, row.strategy_id, row.contract, row.root)
+    changed = Changed(row.filled_at, fact.fill_id)
+    await refold(journal, account, row.strategy_id, row.contract, row.root, changed)
     return set() if row.intent_id is None else await _count(journal, account, row.intent_id)
 
 

@@ -51,3 +51,22 @@ class AccountQuarantined(EventBody):
     account_id: int
     code: str | None
     message: str
+
+
+@register
+class RiskReached(EventBody):
+    """A limit or a prop firm's rule was reached: entries are refused until its period is over.
+
+    `scope` is `account` or `strategy`; a strategy's is told in one of its accounts.
+    """
+
+    type: ClassVar[str] = "risk.reached.v1"
+    stream: ClassVar[str] = EVENTS
+
+    account_id: int
+    scope: str
+    scope_id: int
+    code: str
+    on: date
+    limit_usd: Decimal | None
+    result_usd: Decimal | None

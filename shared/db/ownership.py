@@ -30,6 +30,8 @@ WRITER: Final[dict[str, str]] = {
     "positions": "execution",
     "contracts": "execution",
     "risk_state": "execution",
+    "risk_standings": "execution",
+    "risk_prices": "execution",
     "leases": "execution",
     "broker_sessions": "execution",
     "broker_auth_attempts": "execution",

@@ -33,6 +33,8 @@ from shared.ports.broker import ContractInfo, Fact, LoginHealth, Outcome, Token
 
 Decide = Callable[[Signal, Strategy, AccountLink, Scene], Plan | Denied]
 Judge = Callable[[Candidate], Verdict]
+# Where an order of that direction would fill now; None without a fresh price.
+Closing = Callable[[str, Action], Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,13 @@ class Ledger(Protocol):
 
     async def stuck_exits(self, held: Sequence[Lease], older_than_s: float) -> list[AccountId]:
         """Accounts with an exit that is not known to be at the broker so long after it was due."""
+
+    # --- money ---
+    async def watch_risk(self, held: Sequence[Lease], closing: Closing) -> list[Envelope]:
+        """See how every account and strategy of these logins stands, and keep what was reached.
+
+        What was reached stays so until its day or week is over, a breach for good.
+        """
 
     # --- wishes ---
     async def commands(self) -> list[Command]: ...

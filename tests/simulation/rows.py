@@ -17,6 +17,9 @@ from shared.domain.ids import (
     UserId,
 )
 from shared.domain.order import Action, Fill, IntentState, OrderIntent, Role
+from shared.domain.risk.assess import Kept
+from shared.domain.risk.books import Cash
+from shared.domain.risk.memory import Json, prop_from_json, reached_from_json
 from shared.domain.rules import FREE_ACCOUNT, AccountRules
 from shared.domain.strategy import Strategy
 from shared.ports.ledger import Command
@@ -185,6 +188,7 @@ class FillRow:
     active: bool
     filled_at: datetime
     recorded_at: datetime
+    realized_usd: Decimal = Decimal(0)
 
     @property
     def fill(self) -> Fill:
@@ -220,6 +224,41 @@ class RiskRow:
     event_seq: int = 0
     quarantined_at: datetime | None = None
     quarantine_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StandingRow:
+    """What is kept of a scope, and how it stood when it was last seen."""
+
+    scope: str
+    scope_id: int
+    user_id: UserId
+    reached: list[Json]
+    prop: Json | None
+    anchor_usd: Decimal | None
+    anchor_at: datetime | None
+    day: date
+    day_usd: Decimal | None
+    week_usd: Decimal | None
+    room_usd: Decimal | None
+    seen_at: datetime
+
+    @property
+    def kept(self) -> Kept:
+        anchor = None
+        if self.anchor_usd is not None and self.anchor_at is not None:
+            anchor = Cash(self.anchor_usd, self.anchor_at)
+        prop = None if self.prop is None else prop_from_json(self.prop)
+        return Kept(reached_from_json(self.reached), prop, anchor)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRow:
+    connection_id: ConnectionId
+    contract: str
+    bid: Decimal
+    ask: Decimal
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

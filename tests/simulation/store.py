@@ -38,10 +38,12 @@ from tests.simulation.rows import (
     LinkRow,
     OrderRow,
     PositionRow,
+    PriceRow,
     ResultRow,
     RiskRow,
     SessionRow,
     SignalRow,
+    StandingRow,
     StrategyRow,
 )
 from tests.simulation.tables import Intents, Numbers, Table, Undo
@@ -69,6 +71,8 @@ class Store:
         self.positions: Table[tuple[AccountId, str, int], PositionRow] = Table(undo)
         self.balances: Table[AccountId, BalanceRow] = Table(undo)
         self.risk: Table[AccountId, RiskRow] = Table(undo)
+        self.standings: Table[tuple[str, int], StandingRow] = Table(undo)
+        self.prices: Table[tuple[ConnectionId, str], PriceRow] = Table(undo)
         self.leases: Table[ConnectionId, LeaseRow] = Table(undo)
         self.sessions: Table[ConnectionId, SessionRow] = Table(undo)
         self.contracts: Table[tuple[str, str], ContractInfo] = Table(undo)

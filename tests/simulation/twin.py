@@ -16,6 +16,7 @@ from shared.domain.ids import AccountId, ConnectionId, IntentId, StrategyId
 from shared.ports.broker import ContractInfo, Fact, LoginHealth, Outcome, Token
 from shared.ports.ledger import (
     Claims,
+    Closing,
     Command,
     Decide,
     Judge,
@@ -39,6 +40,7 @@ from tests.simulation.ledger import (
     outcomes,
     protection,
     rides,
+    risk,
     wishes,
 )
 from tests.simulation.store import Store
@@ -152,6 +154,11 @@ class TwinLedger:
 
     async def stuck_exits(self, held: Sequence[Lease], older_than_s: float) -> list[AccountId]:
         return protection.stuck_exits(self._store, _ids(held), older_than_s, self._now)
+
+    # --- money ---
+    async def watch_risk(self, held: Sequence[Lease], closing: Closing) -> list[Envelope]:
+        with self._store.undo.transaction():
+            return risk.watch(self._store, _ids(held), closing, self._now)
 
     # --- wishes ---
     async def commands(self) -> list[Command]:

@@ -129,12 +129,17 @@ fills = Table(
     Column("qty", Integer, nullable=False),
     Column("price", c.PRICE, nullable=False),
     Column("fee_usd", c.MONEY),  # NULL: not told yet
+    # Before fees, from its owner's average price; see shared/domain/risk/realized.py.
+    Column("realized_usd", c.MONEY, nullable=False, server_default=text("0")),
     Column("trade_date", Date, nullable=False),
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("filled_at", c.WHEN, nullable=False),
     Column("recorded_at", c.WHEN, nullable=False, server_default=text("now()")),
     # In the broker's order: an owner's book is read from its last flat instant on.
     Index("ix_fills_book", "account_id", "contract", "strategy_id", "filled_at", "broker_fill_id"),
+    # Results of a day or a week, per account and per strategy.
+    Index("ix_fills_account_days", "account_id", "trade_date"),
+    Index("ix_fills_strategy_days", "strategy_id", "trade_date"),
     comment="Each execution once, keyed as the broker keys it: the only truth about money.",
 )
 

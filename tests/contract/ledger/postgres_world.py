@@ -36,7 +36,7 @@ from tests.contract.ledger.world import (
 )
 from tests.fixtures.servers import PostgresServer
 
-_JSON: Final = ("body", "detail", "moves")
+_JSON: Final = ("body", "detail", "moves", "reached", "prop")
 
 
 class PostgresWorld(World):

@@ -41,6 +41,8 @@ class TwinWorld(World):
             "positions": self.store.positions,
             "signal_decisions": self.store.decisions,
             "risk_state": self.store.risk,
+            "risk_standings": self.store.standings,
+            "risk_prices": self.store.prices,
             "account_balances": self.store.balances,
             "leases": self.store.leases,
         }

@@ -44,6 +44,8 @@ TABLES: Final = (
     "positions",
     "signal_decisions",
     "risk_state",
+    "risk_standings",
+    "risk_prices",
     "account_balances",
     "leases",
     "outbox",

@@ -11,6 +11,7 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.signals import SignalExitRefused
 from shared.domain.decision.past import asks_entry
 from shared.domain.decision.refused import in_words, refuses_exit, withheld_detail
+from shared.domain.decision.standings import in_scene, with_plan
 from shared.domain.gates.age import expires_at
 from shared.domain.ids import AccountId, StrategyId
 from shared.domain.intents import intents_of
@@ -19,6 +20,7 @@ from shared.domain.plan import Denied, Disposition, Draft, Plan
 from shared.domain.signal_json import signal_from_json
 from shared.domain.strategy import AccountLink, Strategy
 from shared.ports.ledger import Decide
+from tests.simulation.ledger import standings
 from tests.simulation.ledger.endings import tell_decision
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.ledger.scenes import link_of, scene_of
@@ -84,7 +86,11 @@ def _decide_one(job: _Job, links: list[AccountLink]) -> None:
     scenes = [scene_of(store, job.strategy, links, link, job.journal.now) for link in links]
     if asks_entry(signal):
         job = replace(job, entry_no=scenes[0].history.asked_entries + 1)
-    for link, scene in zip(links, scenes, strict=True):
+    known = standings.load(
+        store, [link.account_id for link in links], [job.strategy.id], job.journal.now
+    )
+    for link, around in zip(links, scenes, strict=True):
+        scene = in_scene(around, known, link.account_id, job.strategy)
         verdict = job.decide(signal, job.strategy, link, scene)
         decision = _write_decision(job, link.account_id, verdict)
         tell_decision(job.journal, decision)
@@ -94,6 +100,9 @@ def _decide_one(job: _Job, links: list[AccountLink]) -> None:
             for draft in verdict.drafts:
                 _write_intents(job, link.account_id, draft)
             withdraw(job.journal, verdict.withdraws)
+            known = with_plan(
+                known, verdict, job.strategy, job.signal.id, link.account_id, job.expires_at
+            )
 
 
 def _write_decision(job: _Job, account: AccountId, verdict: Plan | Denied) -> DecisionRow:

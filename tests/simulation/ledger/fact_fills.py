@@ -12,7 +12,8 @@ from shared.contracts.positions import PositionChanged
 from shared.domain.ids import AccountId, IntentId
 from shared.domain.instruments import PRODUCTS
 from shared.domain.order import BrokerStatus, IntentState, may_follow
-from shared.domain.position import fold_all
+from shared.domain.position import FLAT
+from shared.domain.risk.realized import fold_realized
 from shared.domain.symbols import root_of
 from shared.ports.broker import FeeFact, FillFact
 from tests.simulation.ledger.journal import Journal
@@ -152,7 +153,11 @@ def _refold(journal: Journal, of: FillRow) -> None:
         if row.active and (row.account_id, row.strategy_id, row.contract) == owner
     ]
     fills.sort(key=lambda row: (row.filled_at, row.broker_fill_id))
-    position = fold_all(row.fill for row in fills)
+    walked = list(fold_realized((row.fill for row in fills), _point_value(of.root)))
+    for each, (earned, _) in zip(fills, walked, strict=True):
+        realized = replace(each, realized_usd=earned)
+        store.fills.put((each.account_id, each.broker_fill_id), realized)
+    position = walked[-1][1] if walked else FLAT
     key = (of.account_id, of.contract, of.strategy_id)
     known = store.positions.get(key)
     row = PositionRow(

@@ -1,0 +1,170 @@
+"""Limits and prop rules in either ledger: seen, kept, told once, and in the way of entries only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from shared.domain.order import Action, OrderIntent, Role
+from shared.domain.rules import AccountRules, StrategyRules
+from shared.domain.rules.bracket import plain_bracket
+from shared.domain.rules.limits import Limits
+from shared.domain.rules.prop import PropRules
+from shared.ports.broker import BalanceFact
+from tests.contract.ledger.world import BROKER_ACCOUNTS, BUY, SELL, World
+
+D = Decimal
+STOPPED = StrategyRules(bracket=plain_bracket(20, 10))
+# 10 ticks of NQ, and 5 USD a side
+STOP_USD = D(60)
+DAY = timedelta(days=1).total_seconds()
+
+
+async def look(world: World, price: str | None = "20000") -> list[str]:
+    """Watch with the market at `price`; the codes of what was reached."""
+
+    def closing(_contract: str, _action: Action) -> Decimal | None:
+        return None if price is None else D(price)
+
+    told = await world.ledger.watch_risk([world.lease], closing)
+    return [str(event.body["code"]) for event in told]
+
+
+async def entered(world: World, price: str = "20000") -> OrderIntent:
+    told = await world.decision(await world.signal(BUY))
+    assert told[0] == "PLANNED", told
+    (world.lease,) = await world.ledger.renew_leases("me")
+    (claimed,) = [
+        each for each in await world.send() if each.intent.account_id == world.accounts[0]
+    ]
+    await world.fill(claimed.intent, price)
+    return claimed.intent
+
+
+async def code(world: World, signal: object = BUY) -> str:
+    return (await world.decision(await world.signal(signal)))[1]  # type: ignore[arg-type] # a signal
+
+
+async def alone(world: World, limits: Limits, prop: PropRules | None = None) -> None:
+    """Only the first account trades, under these limits."""
+    await world.set_rules(STOPPED)
+    await world.set_account(AccountRules(limits=limits, prop=prop))
+
+
+async def test_a_touch_between_signals_is_kept_over_a_restart_until_the_next_day(
+    world: World,
+) -> None:
+    await alone(world, Limits(daily_loss_usd=D(200)))
+    await entered(world)
+    assert await look(world, "19990.25") == []
+    assert await look(world, "19990") == ["risk.daily_loss"]
+    assert await look(world, "19990") == []  # told once
+    assert await look(world, "20100") == []
+    assert await code(world) == "risk.daily_loss"  # whoever recovers, and whatever restarts
+    await world.advance(DAY)
+    await look(world, "20100")
+    assert await code(world) != "risk.daily_loss"
+
+
+async def test_without_a_price_nothing_is_entered_under_a_loss_limit(world: World) -> None:
+    await alone(world, Limits(daily_loss_usd=D(2000)))
+    await entered(world)
+    assert await code(world) == "risk.unknown"
+    await look(world)
+    assert await code(world) == "plan.add"
+    await world.advance(11)
+    await look(world, None)
+    assert await code(world) == "risk.unknown"
+
+
+@pytest.mark.parametrize(("room", "verdict"), [("0.01", "plan.entry"), ("0", "risk.worst_case")])
+async def test_the_stops_worst_case_is_counted(world: World, room: str, verdict: str) -> None:
+    await alone(world, Limits(daily_loss_usd=STOP_USD + D(room)))
+    assert await code(world) == verdict
+
+
+async def test_entries_under_way_use_up_the_room(world: World) -> None:
+    await alone(world, Limits(daily_loss_usd=2 * STOP_USD + D("0.01")))
+    assert [await code(world) for _ in range(3)] == ["plan.entry", "plan.add", "risk.worst_case"]
+
+
+async def test_a_strategys_accounts_share_its_room_within_one_signal(world: World) -> None:
+    bound = Limits(daily_loss_usd=STOP_USD + D("0.01"))
+    await world.set_rules(STOPPED.model_copy(update={"limits": bound}))
+    signal = await world.signal(BUY)
+    assert [(await world.decision(signal, account))[1] for account in (0, 1)] == [
+        "plan.entry",
+        "risk.worst_case",
+    ]
+
+
+async def test_realised_results_and_fees_count_by_day_and_week(world: World) -> None:
+    await alone(world, Limits(daily_loss_usd=D(150), weekly_loss_usd=D(250)))
+    for expected in (["risk.daily_loss"], ["risk.daily_loss", "risk.weekly_loss"]):
+        await trade(world, "-8")
+        assert await look(world) == expected
+        await world.advance(DAY)
+    await look(world)
+    assert await code(world) == "risk.weekly_loss"
+    await world.advance(5 * DAY)
+    assert await code(world) == "plan.entry"
+
+
+async def trade(world: World, points: str) -> None:
+    """One contract bought at 20000 and sold `points` away, by the same owner."""
+    entry = await entered(world)
+    price = str(20000 + D(points))
+    stop = next(
+        row
+        for row in await world.rows("intents", parent_id=str(entry.id))
+        if row["role"] == "stop_loss"
+    )
+    order = int(stop["broker_order_id"])
+    await world.tell(replace(world.fill_fact(entry, order, price, 1), action=Action.SELL))
+
+
+FIRM = PropRules(name="50K", start_balance_usd=D(50000), drawdown_usd=D(2000))
+
+
+async def balance(world: World, cash: str) -> None:
+    now = world.clock.now()
+    await world.tell(BalanceFact(BROKER_ACCOUNTS[0], now.date(), D(cash), D(0), now))
+
+
+async def test_a_trailing_floor_follows_open_profit_and_is_kept(world: World) -> None:
+    await alone(world, Limits(), FIRM)
+    assert await code(world) == "risk.unknown"  # nobody knows the balance yet
+    await balance(world, "50000")
+    await look(world)
+    await entered(world)
+    assert await look(world, "20075") == []  # 1,500 USD up: the floor stands at 49,500
+    assert await look(world, "19975") == ["prop.drawdown"]
+    await world.advance(DAY)
+    await look(world, "20100")
+    assert await code(world) == "prop.drawdown"
+
+
+async def test_an_exit_meets_no_limit(world: World) -> None:
+    await alone(world, Limits(daily_loss_usd=D(100)))
+    await entered(world)
+    assert await look(world, "19990") == ["risk.daily_loss"]
+    assert await code(world, replace(SELL)) in {"plan.reverse", "risk.daily_loss"}
+    roles = {row["role"] for row in await world.rows("intents") if row["ended_at"] is None}
+    assert Role.EXIT.value in roles
+
+
+async def test_both_ledgers_keep_the_same(world: World) -> None:
+    """What stands in the table, to the dollar."""
+    await alone(world, Limits(daily_loss_usd=D(1000)), FIRM)
+    await balance(world, "50000")
+    await entered(world)
+    await look(world, "19990")
+    rows = {row["scope"]: row for row in await world.table("risk_standings")}
+    assert set(rows) == {"account"}
+    account = rows["account"]
+    assert D(account["day_usd"]) == -200
+    assert D(account["room_usd"]) == 800
+    assert account["day"] == date(2026, 11, 2).isoformat()
