@@ -21,6 +21,7 @@ from shared.domain.ids import AccountId, StrategyId, UserId, event_id
 from shared.domain.order import IntentState, OrderIntent, Role
 from shared.domain.roll_orders import Distance
 from shared.domain.rules import AccountRules, StrategyRules, Watchdog
+from shared.domain.rules.bracket import Stop
 from shared.ports.agenda import Duty, Holding, Kept, News, RollExit, Watched
 from shared.ports.clock import Clock
 from shared.ports.ledger import Lease
@@ -99,7 +100,7 @@ _ROLLS: Final = text(f"""
 """)
 # Legs that worked when the exit was made: it cancelled them, or they ended on the way.
 _DISTANCES: Final = text("""
-    SELECT l.role, l.root, l.offset_ticks, e.fill_value / e.filled_qty AS entry_price,
+    SELECT l.role, l.root, l.offset_ticks, l.moves, e.fill_value / e.filled_qty AS entry_price,
       coalesce(o.price, l.price, o.stop_price, l.stop_price) AS price, k.tick_size AS brokers_tick
     FROM intents l
     JOIN intents e ON e.id = l.parent_id AND e.filled_qty > 0
@@ -221,12 +222,13 @@ async def _distances(connection: AsyncConnection, row: Any) -> tuple[Distance, .
 
 
 def _distance(leg: Any) -> Distance | None:
+    moves = None if leg.moves is None else Stop.model_validate(leg.moves)
     if leg.offset_ticks is not None:
-        return Distance(Role(leg.role), leg.offset_ticks)
+        return Distance(Role(leg.role), leg.offset_ticks, moves)
     if leg.price is None:
         return None
     away = abs(leg.price - leg.entry_price) / tick_of(leg.root, leg.brokers_tick)
-    return Distance(Role(leg.role), round(away))
+    return Distance(Role(leg.role), round(away), moves)
 
 
 def _holding(row: Any) -> Holding:

@@ -12,7 +12,7 @@ from execution.duties import MOVE_WITHIN, after, duties, silent
 from execution.ledger.due import PostgresAgenda
 from shared.domain.order import Action, BrokerStatus, OrderType, Role, TimeInForce
 from shared.domain.rules import AccountRules, RollPolicy, RollRules, StrategyRules, Watchdog
-from shared.domain.rules.bracket import plain_bracket
+from shared.domain.rules.bracket import Stop, Trail, plain_bracket
 from shared.domain.rules.entries import AtEnd, Hours, Window
 from shared.domain.rules.prop import PropRules
 from shared.ports.agenda import Agenda, Kept
@@ -240,6 +240,22 @@ async def test_a_roll_moves_once_with_its_bracket(
     assert await keep(world) == Kept((), has_planned=False)
     assert await follow(world) == Kept((), has_planned=False)
     assert len(await orders(world, cause="roll")) == 4
+
+
+async def test_a_stop_that_follows_the_market_does_so_after_a_move(world: World) -> None:
+    stop = Stop(at=Decimal(STOP_LOSS_TICKS), trail=Trail(distance=Decimal(STOP_LOSS_TICKS)))
+    follows = BRACKET.model_copy(update={"stop": stop})
+    await world.set_rules(StrategyRules(bracket=follows, roll=RollRules(policy=RollPolicy.MOVE)))
+    held = await hold(world)
+    await until(world, ROLL_DAY)
+    await keep(world)
+    await leave(world, held)
+    await follow(world)
+    for entry in await world.send():
+        assert {leg.role: leg.moves for leg in entry.legs} == {
+            Role.TAKE_PROFIT: None,
+            Role.STOP_LOSS: stop,
+        }
 
 
 async def test_a_stop_that_was_hit_first_leaves_nothing_to_move(world: World) -> None:

@@ -211,7 +211,7 @@ def _distances(store: Store, first: IntentRow) -> Iterator[Distance]:
         if not worked or leg.created_at > first.created_at or not entry.filled_qty:
             continue
         if leg.intent.offset_ticks is not None:
-            yield Distance(leg.role, leg.intent.offset_ticks)
+            yield Distance(leg.role, leg.intent.offset_ticks, leg.intent.moves)
             continue
         shown = store.orders.get((leg.account_id, leg.broker_order_id))
         prices = (
@@ -223,7 +223,8 @@ def _distances(store: Store, first: IntentRow) -> Iterator[Distance]:
         price = next((each for each in prices if each is not None), None)
         if price is not None:
             away = abs(price - entry.fill_value / entry.filled_qty)
-            yield Distance(leg.role, round(away / product_of(leg.root).tick_size))
+            ticks = round(away / product_of(leg.root).tick_size)
+            yield Distance(leg.role, ticks, leg.intent.moves)
 
 
 def _watched(store: Store) -> Iterator[Watched]:
