@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
 from uuid import uuid4
 
+from execution.bell import Bell
 from execution.brokers import make_broker, make_egress
 from execution.calendar_round import CalendarRound
 from execution.commands import Commands
@@ -23,12 +26,14 @@ from execution.prices import Prices
 from execution.protector import Protector
 from execution.reconcile import Reconcile
 from execution.resolver import Resolver
+from execution.risk_watch import RiskWatch
 from execution.settings import ExecutionSettings
 from execution.tokens import TokenStore
 from shared.db.controls import CHANNEL
 from shared.db.engine import make_engine
 from shared.db.outbox import Outbox
-from shared.ports.ledger import Lease
+from shared.ports.clock import Clock
+from shared.ports.ledger import Lease, Ledger
 from shared.relay import Relay
 from shared.runtime.durability import require_durable
 from shared.runtime.health import health_server
@@ -59,8 +64,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     bell = publisher.offer
     ledger, prices = PostgresLedger(engine, clock), Prices(clock)
     logins = Logins(ledger, clock, holder=f"{NAME}-{uuid4()}")
-    placer = Placer(ledger, logins, clock)
-    lanes = Lanes(ledger, logins, placer, prices, bell, clock)
+    lanes = Lanes(ledger, logins, Placer(ledger, logins, clock), prices, bell, clock)
     protector = Protector(ledger, logins, prices, bell, clock)
     reconcile = Reconcile(ledger, logins, bell, clock, read_every_s=settings.reconcile_every_s)
     age_s, decide = settings.signal_max_age_s, with_news(load_news(settings.news_file))
@@ -103,7 +107,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "lanes": lanes.run(),
         "protector": protector.run(),
         "reconcile": reconcile.rounds.run(),
-        "resolver": Resolver(ledger, logins, bell, clock).rounds.run(),
+        **_looks(ledger, logins, prices, bell, clock),
         "commands": commands.rounds.run(),
         "controls": Notices(engine.url, CHANNEL, (lanes.wake, commands.rounds.wake), clock).run(),
         "consents": consents.rounds.run(),
@@ -114,3 +118,13 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "quotes": prices.publish(QuoteStream(redis, clock)),
     }.items():
         service.spawn(name, work)
+
+
+def _looks(
+    ledger: Ledger, logins: Logins, prices: Prices, bell: Bell, clock: Clock
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """What looks again and again, and is woken by nobody."""
+    return {
+        "resolver": Resolver(ledger, logins, bell, clock).rounds.run(),
+        "risk": RiskWatch(ledger, logins, prices, bell).rounds.run(),
+    }
