@@ -12,6 +12,7 @@ from typing import Final
 from execution.bell import Bell
 from execution.login import Login
 from execution.logins import Logins
+from execution.protector import STUCK_AFTER_S
 from execution.rounds import Rounds
 from shared.domain.errors import BrokerUnavailable
 from shared.domain.ids import AccountId
@@ -87,6 +88,8 @@ class Reconcile:
             return
         connection = login.lease.connection_id
         off, clean = await self._ledger.drifted(connection, list(tracker.positions.values()))
+        stuck = set(await self._ledger.stuck_exits([login.lease], STUCK_AFTER_S))
+        clean = [account for account in clean if account not in stuck]  # not well yet
         self._off[connection] = _again(self._off.get(connection, Counter()), off)
         self._clean[connection] = _again(self._clean.get(connection, Counter()), clean)
         for account, looks in self._off[connection].items():
