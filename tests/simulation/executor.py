@@ -55,7 +55,8 @@ class Executor:
     planner: Planner
     logins: Logins
     watch: Watch
-    alarms_at_s: list[float]  # when word left that something is wrong with the account
+    # When word left that something is wrong with the account, and when that it is over: no code.
+    alarms: list[tuple[float, str | None]]
     unspent: frozenset[str] = frozenset()
 
     def buy(self, at: Decimal) -> None:
@@ -82,6 +83,17 @@ class Executor:
             row.state in _MOVING for row in self.store.intents.open() if row.ended_at is None
         )
         return not moving and self.watch.exposed() <= self.watch.covered()
+
+    async def until_told(self, enough: Callable[[], bool], within_s: float) -> None:
+        """Wait for it, a while; looks at the very instant of each change at the venue."""
+        changed = asyncio.Event()
+        self.world.onlookers.append(changed.set)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while not enough():
+                    await changed.wait()
+                    changed.clear()
+        self.world.onlookers.remove(changed.set)
 
     async def until(
         self, enough: Callable[[], bool], within_s: float, every_s: float = _LOOK_EVERY_S
@@ -119,19 +131,23 @@ async def executing(world: World, seed: int) -> AsyncIterator[Executor]:
             stop_loss_ticks=STOP_TICKS,
         )
         store.link(strategy, ours)
-        alarms_at_s: list[float] = []
+        alarms: list[tuple[float, str | None]] = []
 
         def bell(events: Sequence[Envelope]) -> None:
-            if any(event.type == AccountQuarantined.type for event in events):
-                alarms_at_s.append(world.clock.monotonic())
+            for event in events:
+                if event.type == AccountQuarantined.type:
+                    code = AccountQuarantined.model_validate(event.body).code
+                    alarms.append((world.clock.monotonic(), code))
 
-        watch = Watch(world, account.account, lambda: _exit_in_doubt(store))
+        watch = watching(world, account, store)
         async with process(world, store, broker, bell, watch) as (planner, logins):
-            executor = Executor(
-                world, store, account, strategy, planner, logins, watch, alarms_at_s
-            )
+            executor = Executor(world, store, account, strategy, planner, logins, watch, alarms)
             await executor.until(lambda: executor.is_ready, READY_S_MAX)
             yield executor
+
+
+def watching(world: World, account: AccountInfo, store: Store) -> Watch:
+    return Watch(world, account.account, lambda: _exit_in_doubt(store), lambda: _has_exit(store))
 
 
 @asynccontextmanager
@@ -175,6 +191,10 @@ async def process(
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert not ended, results
+
+
+def _has_exit(store: Store) -> bool:
+    return any(row.role.ends for row in store.intents.open())
 
 
 def _exit_in_doubt(store: Store) -> bool:

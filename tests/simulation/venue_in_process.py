@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from paper.control import Control
 from paper.feed import Feed
+from paper.journal import NoJournal
 from paper.rest import Application
 from paper.settings import PaperSettings
 from paper.venue import Venue
@@ -43,6 +44,18 @@ class Tokens:
         self.token = token
 
 
+class _Observed(NoJournal):
+    """Keeps nothing, and calls whoever looks on at every change, once the sockets are told."""
+
+    def __init__(self) -> None:
+        self.onlookers: list[Callable[[], None]] = []
+
+    def after(self, tell: Callable[[], None]) -> None:
+        tell()
+        for look in self.onlookers:
+            look()
+
+
 @dataclass(slots=True)
 class World:
     """One venue, one network and one clock, in the loop that runs now."""
@@ -51,6 +64,7 @@ class World:
     clock: VirtualClock
     link: Link
     app: Application
+    onlookers: list[Callable[[], None]]  # called at every change of the venue
     _control: httpx.AsyncClient
 
     async def control(self, path: str, **body: object) -> Any:
@@ -107,13 +121,14 @@ async def world(seed: int = 1, start: datetime = START, **settings: object) -> A
     }
     venue = Venue(PaperSettings(**(options | settings)), clock)
     venue.begin()
+    venue.journal = observed = _Observed()
     feed = Feed(venue)
     link = Link(Random(seed))  # noqa: S311 - reproducible on purpose
     time = asyncio.create_task(feed.keep_time())
     transport = httpx.ASGITransport(Control(venue, feed))
     async with httpx.AsyncClient(transport=transport, base_url="http://control") as control:
         try:
-            yield World(venue, clock, link, Application(venue), control)
+            yield World(venue, clock, link, Application(venue), observed.onlookers, control)
         finally:
             time.cancel()
             with suppress(asyncio.CancelledError):
