@@ -28,11 +28,13 @@ from shared.domain.leg_places import level_of
 from shared.domain.order import Action, OrderIntent, OrderType, Role, TimeInForce
 from shared.ports.ledger import NAKED, ORPHANED_AFTER_S, Cancel, Command, LegOffset, Naked
 
+# Of an order with a price of its own the legs stand exact from the start, unless adds move them.
 _LEGS: Final = text("""
     SELECT l.id, a.connection_id, l.broker_order_id, l.role, l.qty, l.offset_ticks,
       l.offset_percent, l.root,
       coalesce(o.price, l.price) AS price, coalesce(o.stop_price, l.stop_price) AS stop_price,
-      e.action AS entry_action, e.fill_value / e.filled_qty AS entry_price,
+      e.action AS entry_action, CASE WHEN l.per_position THEN p.avg_price
+        ELSE e.fill_value / e.filled_qty END AS entry_price,
       k.tick_size AS brokers_tick
     FROM intents l
     JOIN intents e ON e.id = l.parent_id
@@ -40,10 +42,15 @@ _LEGS: Final = text("""
     JOIN broker_connections c ON c.id = a.connection_id
     LEFT JOIN contracts k ON k.environment = c.environment AND k.name = l.contract
     LEFT JOIN orders o ON o.account_id = l.account_id AND o.broker_order_id = l.broker_order_id
+    LEFT JOIN positions p ON p.account_id = l.account_id AND p.contract = l.contract
+      AND p.strategy_id = l.strategy_id
     WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND l.ended_at IS NULL
       AND l.state IN ('ACCEPTED', 'WORKING') AND l.broker_order_id IS NOT NULL
       AND (l.offset_ticks IS NOT NULL OR l.offset_percent IS NOT NULL)
-      AND e.filled_qty > 0 AND e.ended_at IS NOT NULL AND e.order_type = 'Market'
+      AND e.filled_qty > 0 AND e.ended_at IS NOT NULL
+      AND CASE WHEN l.per_position
+        THEN coalesce(p.net_qty, 0) * CASE e.action WHEN 'Buy' THEN 1 ELSE -1 END > 0
+        ELSE e.order_type = 'Market' END
     ORDER BY l.role = 'take_profit', l.account_id, l.account_seq
 """)
 _MOVE: Final = text("""

@@ -15,11 +15,14 @@ from shared.ports.ledger import LegOffset, Riding
 _RIDING: Final = text("""
     SELECT l.id, a.connection_id, l.broker_order_id, l.qty, l.moves, l.root, l.contract,
       l.stop_price AS committed, coalesce(o.stop_price, l.stop_price) AS stands_at,
-      e.action AS entry_action, e.fill_value / e.filled_qty AS entry_price
+      e.action AS entry_action, coalesce(
+        CASE WHEN l.per_position THEN p.avg_price END, e.fill_value / e.filled_qty) AS entry_price
     FROM intents l
     JOIN intents e ON e.id = l.parent_id AND e.filled_qty > 0
     JOIN accounts a ON a.id = l.account_id
     LEFT JOIN orders o ON o.account_id = l.account_id AND o.broker_order_id = l.broker_order_id
+    LEFT JOIN positions p ON p.account_id = l.account_id AND p.contract = l.contract
+      AND p.strategy_id = l.strategy_id
     WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND l.ended_at IS NULL
       AND l.role = 'stop_loss' AND l.moves IS NOT NULL AND l.state IN ('ACCEPTED', 'WORKING')
       AND l.broker_order_id IS NOT NULL AND coalesce(o.stop_price, l.stop_price) IS NOT NULL

@@ -43,6 +43,7 @@ def intent_of(row: Any) -> OrderIntent:
         offset_percent=row.offset_percent,
         rung=row.rung,
         moves=None if row.moves is None else Stop.model_validate(row.moves),
+        per_position=row.per_position,
     )
 
 
@@ -75,6 +76,7 @@ def row_of(intent: OrderIntent, root: str, account_seq: int, now: object) -> dic
         "offset_percent": intent.offset_percent,
         "rung": intent.rung,
         "moves": None if intent.moves is None else intent.moves.model_dump(mode="json"),
+        "per_position": intent.per_position,
         "state": IntentState.PENDING.value,
         "created_at": now,
     }

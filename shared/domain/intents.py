@@ -68,7 +68,13 @@ def _legs(
         for role, name, place, moves in legs:
             if place is not None:
                 leg = _leg(order, named(name), name, role, place)
-                yield replace(leg, qty_contracts=rung.qty_contracts, rung=number, moves=moves)
+                yield replace(
+                    leg,
+                    qty_contracts=rung.qty_contracts,
+                    rung=number,
+                    moves=moves,
+                    per_position=exits.per_position,
+                )
 
 
 def _moving(stop: Stop | None) -> Stop | None:

@@ -206,7 +206,8 @@ class OrderIntent:
 
     A leg stands `offset_ticks` or `offset_percent` from its entry's price; with neither, at its own
     price. `rung` 0 leaves with the entry; the legs of an earlier rung become a pair of their own
-    once the entry has filled. `moves` is what moves a stop later.
+    once the entry has filled. `moves` is what moves a stop later; `per_position`: the distance is
+    from the average of its owner's position, not of its entry.
     """
 
     id: IntentId
@@ -234,6 +235,7 @@ class OrderIntent:
     offset_percent: Decimal | None = None
     rung: int = 0
     moves: Stop | None = None
+    per_position: bool = False
 
     @property
     def relative(self) -> bool:

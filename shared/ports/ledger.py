@@ -152,7 +152,7 @@ class Riding:
     root: str
     rule: Stop
     entry: Action
-    entry_price: Decimal  # the average of its fills
+    entry_price: Decimal  # the average of its entry's fills, or of the position
     stands_at: Decimal
     committed: Decimal | None
 

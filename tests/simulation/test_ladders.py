@@ -14,7 +14,7 @@ import pytest
 from paper import rows as venue_rows
 from shared.domain.alert_signal import Side, Signal, SignalKind
 from shared.domain.rules import StrategyRules
-from shared.domain.rules.bracket import Bracket, BreakEven, Stop, Target, Trail, TrimUnit
+from shared.domain.rules.bracket import Bracket, BreakEven, OnAdd, Stop, Target, Trail, TrimUnit
 from tests.simulation.executor import Executor, executing
 from tests.simulation.venue_in_process import world
 from tests.simulation.virtual_loop import run_virtual
@@ -182,6 +182,42 @@ async def in_parts(parts: tuple[int, ...], climbs: int) -> None:
 @pytest.mark.parametrize(("parts", "climbs"), [((2,), 0), ((1, 3), 0), ((4,), 0), ((1, 1), 6)])
 def test_parts_of_a_ladder_sum_to_the_entry(parts: tuple[int, ...], climbs: int) -> None:
     run_virtual(in_parts(parts, climbs))
+
+
+async def adds(side: Side) -> None:
+    """Two entries, one position: both brackets stand by its average, and end it together."""
+    bracket = Bracket(
+        targets=(Target(at=Decimal(40)),), stop=Stop(at=Decimal(80)), on_add=OnAdd.PER_POSITION
+    )
+    async with world(7) as venue, executing(venue, 7) as executor:
+        set_rules(executor, bracket)
+        sign = 1 if side is Side.BUY else -1
+        await enter(executor, side)
+        await venue.price(ROOT, PRICE + 8 * sign)
+        await venue.clock.sleep(SECOND_S)
+        add = PRICE + 8 * sign
+        more = Signal(kind=SignalKind.ORDER, dialect="test", side=side, quantity=QTY, price=add)
+        tell(executor, more)
+        await executor.until(lambda: abs(net(executor)) == 2 * QTY, STAGE_S_MAX)
+        await venue.clock.sleep(SETTLE_S)
+        fills = venue.venue.store.of_account(venue_rows.Fill, executor.account.account)
+        average = sum((fill.price for fill in fills), Decimal(0)) / 2
+        wanted = [average + 10 * sign] * 2 + [average - 20 * sign] * 2
+        stand = exits(executor)
+        assert [(kind, qty) for kind, qty, _ in stand] == [("Limit", QTY)] * 2 + [("Stop", QTY)] * 2
+        # Half a tick of rounding, and what is within a tick is left alone.
+        off = [abs(at - exact) for (_, _, at), exact in zip(stand, wanted, strict=True)]
+        assert max(off) < Decimal("0.5")
+        await venue.price(ROOT, PRICE - 18 * sign)
+        await executor.until(lambda: net(executor) == 0, STAGE_S_MAX)
+        await venue.clock.sleep(SETTLE_S)
+        assert (net(executor), exits(executor)) == (0, [])
+        assert is_over(executor)
+
+
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+def test_an_add_moves_all_legs_to_the_new_average(side: Side) -> None:
+    run_virtual(adds(side))
 
 
 async def overrun(away: int) -> None:

@@ -47,6 +47,7 @@ intents = Table(
     Column("offset_percent", c.PRICE),
     Column("rung", Integer, nullable=False, server_default=text("0")),
     Column("moves", JSONB(none_as_null=True)),
+    Column("per_position", Boolean, nullable=False, server_default=text("false")),
     Column("reference_price", c.PRICE),
     Column("parent_id", UUID(as_uuid=True), index=True),
     Column("after_id", UUID(as_uuid=True)),

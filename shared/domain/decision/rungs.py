@@ -10,7 +10,7 @@ from shared.domain.alert_signal import Level, Signal
 from shared.domain.instruments import Product
 from shared.domain.ladder import Offset, Place, place_of, shares, ticks_at
 from shared.domain.order import Action, Role
-from shared.domain.rules.bracket import Bracket, Stop, Target, Trail, TrimUnit
+from shared.domain.rules.bracket import Bracket, OnAdd, Stop, Target, Trail, TrimUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,13 @@ class Rung:
 class Exits:
     """`rungs` share out the entry, nearest target first; empty where nothing protects it.
 
-    `stop` keeps the rules that move the stop later.
+    `stop` keeps the rules that move the stop later. `per_position`: distances are measured from
+    the average of the whole position, so they move with every add.
     """
 
     rungs: tuple[Rung, ...] = ()
     stop: Stop | None = None
+    per_position: bool = False
 
 
 NO_EXITS = Exits()
@@ -46,17 +48,19 @@ def exits_for(
 ) -> Exits:
     """The exits that leave with an entry of `qty_contracts` (already scaled)."""
     targets, stop = _targets(signal, bracket), _stop(signal, bracket)
+    per_position = bracket.on_add is OnAdd.PER_POSITION
     at_stop = (
         None if stop is None else place_of(stop.at, stop.unit, Role.STOP_LOSS, action, product)
     )
     if not targets:
-        return NO_EXITS if at_stop is None else Exits((Rung(qty_contracts, None, at_stop),), stop)
+        only = (Rung(qty_contracts, None, at_stop),)
+        return NO_EXITS if at_stop is None else Exits(only, stop, per_position)
     places = [place_of(t.at, t.unit, Role.TAKE_PROFIT, action, product) for t in targets]
     parts = shares(targets, qty_contracts, multiplier)
     rungs = tuple(
         Rung(part, place, at_stop) for part, place in zip(parts, places, strict=True) if part
     )
-    return Exits(rungs, stop)
+    return Exits(rungs, stop, per_position)
 
 
 def stop_ticks(exits: Exits, price: Decimal | None, product: Product) -> int | None:

@@ -18,7 +18,7 @@ from shared.domain.gates.controls import Scope
 from shared.domain.ids import AccountId
 from shared.domain.order import IntentState, Role
 from shared.domain.rules import AccountRules, StrategyRules
-from shared.domain.rules.bracket import Bracket, DistanceUnit, Stop, Target, Trail
+from shared.domain.rules.bracket import Bracket, DistanceUnit, OnAdd, Stop, Target, Trail
 from shared.domain.rules.limits import Brakes, Limits
 from shared.ports.broker import (
     Accepted,
@@ -40,6 +40,7 @@ _HOLDERS: Final = ("a", "b")
 _LADDER: Final = Bracket(
     targets=(Target(at=Decimal(10), trim=Decimal(40)), Target(at=Decimal(30))),
     stop=Stop(at=Decimal("0.1"), unit=DistanceUnit.PERCENT, trail=Trail(distance=Decimal(10))),
+    on_add=OnAdd.PER_POSITION,
 )
 _PAUSES_S: Final = (0.1, 0.1, 0.6, 0.6, 1.5, 1.5, 4, 6, 16, 31)
 

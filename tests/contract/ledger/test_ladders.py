@@ -10,9 +10,18 @@ from typing import Final
 import pytest
 
 from shared.domain.alert_signal import SignalOrderType
+from shared.domain.claim import judge
 from shared.domain.order import BrokerStatus, Role
 from shared.domain.rules import StrategyRules
-from shared.domain.rules.bracket import Bracket, BreakEven, DistanceUnit, Stop, Target, TrimUnit
+from shared.domain.rules.bracket import (
+    Bracket,
+    BreakEven,
+    DistanceUnit,
+    OnAdd,
+    Stop,
+    Target,
+    TrimUnit,
+)
 from shared.ports.broker import Accepted, NotSent, Refused, Unknown
 from shared.ports.ledger import Claimed, LegOffset
 from tests.contract.ledger.world import BUY, CLOSE, SELL, World
@@ -287,3 +296,30 @@ async def test_a_stop_follows_and_leaves_its_distance(world: World) -> None:
     assert ride.intent_id not in [each.intent_id for each in off]
     await world.signal(CLOSE)
     assert await world.ledger.riding([world.lease]) == []
+
+
+@pytest.mark.parametrize(("on_add", "moved"), [(OnAdd.PER_POSITION, 4), (OnAdd.PER_ENTRY, 0)])
+async def test_an_add_moves_every_leg_to_the_average_of_the_position(
+    world: World, on_add: OnAdd, moved: int
+) -> None:
+    bracket = Bracket(targets=(target("40", None),), stop=Stop(at=Decimal(80)), on_add=on_add)
+    await world.set_rules(StrategyRules(bracket=bracket))
+    for price in ("20000", "20010"):
+        quote = Decimal(price)
+        await world.signal(replace(BUY, quantity=1, price=quote))
+        claims = await world.ledger.claim(
+            [world.lease],
+            lambda each, at=quote: judge(each, world.clock.now(), at),  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        )
+        for claimed in claims.claimed:
+            legs = tuple(next(world.ids) for _ in claimed.legs)
+            await world.ledger.record(claimed.intent.id, Accepted(next(world.ids), legs))
+            await world.fill(claimed.intent, price)
+            for leg in claimed.legs:
+                await world.tell(await world.order_fact(leg, BrokerStatus.WORKING))
+    off = await world.ledger.legs_off([world.lease])
+    mine = {row["id"] for row in await world.rows("intents", account_id=world.accounts[0])}
+    here = [each for each in off if str(each.intent_id) in mine]
+    assert len(here) == moved
+    assert {each.wanted for each in here if each.role is Role.STOP_LOSS} <= {Decimal(19985)}
+    assert {each.wanted for each in here if each.role is Role.TAKE_PROFIT} <= {Decimal(20015)}

@@ -70,18 +70,34 @@ def _wanted(store: Store, leg: IntentRow) -> Decimal | None:
     entry = entry_of(store, leg)
     if entry is None or entry.ended_at is None:
         return None
-    if entry.filled_qty == 0 or entry.intent.order_type is not OrderType.MARKET:
+    if entry.filled_qty == 0:
+        return None
+    if leg.intent.per_position:
+        base = average_of(store, leg)
+    else:
+        is_market = entry.intent.order_type is OrderType.MARKET
+        base = entry.fill_value / entry.filled_qty if is_market else None
+    if base is None:
         return None
     level = level_of(
         leg.role,
         entry.intent.action,
-        entry.fill_value / entry.filled_qty,
+        base,
         Offset(leg.intent.offset_ticks, leg.intent.offset_percent),
         product_of(leg.root).tick_size,
     )
     if level is None:
         return None
     return level.stop_price if level.price is None else level.price
+
+
+def average_of(store: Store, leg: IntentRow) -> Decimal | None:
+    """Of the position that the leg protects; None of one on its own side."""
+    account, strategy, contract = leg.owner
+    held = store.positions.get((account, contract, strategy))
+    if held is None or held.net_qty * leg.intent.action.sign >= 0:
+        return None
+    return held.avg_price
 
 
 def entry_of(store: Store, leg: IntentRow) -> IntentRow | None:

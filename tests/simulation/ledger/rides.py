@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from decimal import Decimal
 
 from shared.domain.ids import ConnectionId
 from shared.domain.order import IntentState, Role
@@ -47,10 +48,18 @@ def _riding(store: Store, row: IntentRow) -> Riding | None:
         root=row.root,
         rule=row.intent.moves,
         entry=entry.intent.action,
-        entry_price=entry.fill_value / entry.filled_qty,
+        entry_price=_measured_from(store, row, entry),
         stands_at=stands_at,
         committed=row.intent.stop_price,
     )
+
+
+def _measured_from(store: Store, row: IntentRow, entry: IntentRow) -> Decimal:
+    account, strategy, contract = row.owner
+    held = store.positions.get((account, contract, strategy))
+    if row.intent.per_position and held is not None and held.avg_price is not None:
+        return held.avg_price
+    return entry.fill_value / entry.filled_qty
 
 
 def tighten(store: Store, leg: LegOffset) -> None:
