@@ -28,8 +28,9 @@ _log = get_logger(__name__)
 _EVERY_S: Final = 0.5
 # Found within a round, closed within 3 s of the moment it lost its stop.
 NAKED_AFTER_S: Final = 0.5
-# Somebody is told when an exit is not known to be at the broker so long after it was due.
-STUCK_AFTER_S: Final = 1.0
+# Somebody is told when an exit is not known to be at the broker so long after it was due: longer
+# than a slow broker takes to end its legs, and less than 3 s with the round it is found in.
+STUCK_AFTER_S: Final = 2.0
 # Between two exits that the guard asks for in vain: the first doubling to the last.
 _GUARD_PAUSE_S: Final = 1.0
 _GUARD_PAUSE_S_MAX: Final = 30.0

@@ -45,8 +45,9 @@ PENALTY_WAIT_S_MAX: Final = 60.0
 CAPTCHA_REST_S: Final = HOUR_S
 RATE_LIMITED_REST_S: Final = 30.0
 # After a 429 entries and reads wait; exits and protective stops knock again this often, because
-# a position may be without its stop for three seconds at most.
-KNOCK_EVERY_S: Final = 2.0
+# a position may be without its stop for three seconds at most. What wants to leave asks each
+# second, so at two seconds sharp it would come too early and go at three.
+KNOCK_EVERY_S: Final = 1.75
 RENEW_AT_LIFE_SHARE: Final = 0.85
 ASSUMED_LIFE_S: Final = 80 * 60.0
 SKEWED_LIFE_S: Final = 600.0  # of a token that is new and, by our clock, over

@@ -134,7 +134,7 @@ def test_after_a_429_only_exits_and_stops_knock() -> None:
         assert 30 <= refused.retry_after_s <= 36
         venue.http["order/placeorder"] = {"orderId": 5}
         exit_ = replace(ENTRY, priority=Priority.EXIT)
-        assert await cold.place(exit_) == NotSent("broker.rate_limited", 2.0)
+        assert await cold.place(exit_) == NotSent("broker.rate_limited", 1.75)
         assert len(venue.asked["order/placeorder"]) == 1  # nobody asked again
         await clock.sleep(2)
         assert isinstance(await cold.place(ENTRY), NotSent)
