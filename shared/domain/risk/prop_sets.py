@@ -1,8 +1,9 @@
 """Rule sets of prop firms as data, to begin an account's own rules from.
 
-The figures were gathered from what others write of the firms and from the page named as source.
-None has been compared with the firm's contract, so each row says `verified=False`: whoever
-chooses one is told, and reads the figures against the own agreement. Firms change them often.
+The figures were gathered from what others write of the firms. `published_at` is where the firm
+itself publishes them; nobody has compared them with that page or with a contract, so each row
+says `verified=False`: whoever chooses one is told, and reads the figures against the own
+agreement. Firms change them often.
 """
 
 from __future__ import annotations
@@ -20,18 +21,17 @@ from shared.domain.rules.prop import DrawdownKind, PropRules
 
 @dataclass(frozen=True, slots=True)
 class PropSet:
-    """`key` names the set for good; `source` is where the firm publishes its rules."""
+    """`key` names the set for good; `published_at` is where the firm publishes its rules."""
 
     key: str
     rules: PropRules
-    source: str
+    published_at: str
     as_of: str
     verified: bool = False
 
 
 _TOPSTEP: Final = "https://help.topstep.com (Trading Combine: rules and parameters)"
 _APEX: Final = "https://apextraderfunding.com (evaluation rules, trailing threshold)"
-_MFFU: Final = "https://help.myfundedfutures.com (evaluation plans)"
 _AS_OF: Final = "2025"
 
 
@@ -69,24 +69,6 @@ def _apex(size_k: int, target: int, drawdown: int, minis: int) -> PropSet:
     return PropSet(f"apex_evaluation_{size_k}k", rules, _APEX, _AS_OF)
 
 
-def _mffu(size_k: int, target: int, drawdown: int, minis: int) -> PropSet:
-    """The floor follows the closed days' balance up to the start and 100 USD."""
-    start = Decimal(size_k * 1000)
-    rules = PropRules(
-        name=f"MyFundedFutures evaluation {size_k}K",
-        start_balance_usd=start,
-        drawdown_usd=Decimal(drawdown),
-        drawdown_kind=DrawdownKind.END_OF_DAY,
-        lock_at_usd=start + 100,
-        profit_target_usd=Decimal(target),
-        consistency_percent=Decimal(50),
-        max_contracts=minis,
-        hours=Hours(zone=NEW_YORK),
-        flat_by=time(16, 10),
-    )
-    return PropSet(f"myfundedfutures_evaluation_{size_k}k", rules, _MFFU, _AS_OF)
-
-
 PROP_SETS: Final = {
     each.key: each
     for each in (
@@ -95,7 +77,6 @@ PROP_SETS: Final = {
         _topstep(150, target=9000, drawdown=4500, day_loss=3000, minis=15),
         _apex(50, target=3000, drawdown=2500, minis=10),
         _apex(100, target=6000, drawdown=3000, minis=14),
-        _mffu(50, target=3000, drawdown=2000, minis=5),
     )
 }
 

@@ -15,7 +15,7 @@ def test_a_set_is_an_accounts_rules(found: PropSet) -> None:
     account = AccountRules(prop=prop_set(found.key).rules)
     stored = account.model_dump(mode="json", exclude_defaults=True)
     assert AccountRules.model_validate(stored) == account
-    assert found.source
+    assert found.published_at
     assert found.rules.drawdown_usd < found.rules.start_balance_usd
     assert found.rules.flat_by is not None
     locked = found.rules.lock_at_usd
