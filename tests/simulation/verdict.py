@@ -43,16 +43,18 @@ def _sent_once(executor: Executor, mine: dict[str, Any]) -> None:
 
 
 def _closes_only(executor: Executor, mine: dict[str, Any]) -> None:
-    """No exit of ours sells what others had sold, as far as it could know that they had."""
-    exits = {r.broker_order_id for r in executor.store.intents.rows() if r.role is Role.EXIT}
+    """No exit of ours sells what others had sold, as far as it could know when it was sent."""
+    exits = {r.broker_order_id: r for r in executor.store.intents.rows() if r.role is Role.EXIT}
     fills = sorted(mine["fills"], key=lambda fill: int(fill["id"]))
     net, others_at = 0, None
     for fill in fills:
         at = datetime.fromisoformat(fill["timestamp"])
-        known = others_at is None or at - others_at > KNOWN_AFTER
+        exit_ = exits.get(fill["orderId"])
+        sent_at = at if exit_ is None or exit_.claimed_at is None else exit_.claimed_at
+        known = others_at is None or sent_at - others_at > KNOWN_AFTER
         before, net = net, net + (fill["qty"] if fill["action"] == "Buy" else -fill["qty"])
         busted = not all(each["active"] for each in fills)
-        if fill["orderId"] in exits and known and not busted:
+        if exit_ is not None and known and not busted:
             assert abs(net) < abs(before), f"an exit took the account from {before} to {net}"
         if not executor.watch.is_ours(fill["orderId"]):
             others_at = at
