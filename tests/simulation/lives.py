@@ -3,9 +3,9 @@
 Alone a fault strikes at each moment at which it means something, with each of the three ends. Of
 two faults the second never strikes before the first, so two moments are one of fifteen pairs; a
 pair of moments means something where both faults can act in the same life. Each of those is lived
-once for each ordered pair of faults: its end, of the ends at which both can act, and the seed of its
-accidents follow from the names. That a fault alone acted is checked; in a pair the first may have
-ended what the second would have met.
+once for each ordered pair of faults: its end, of the ends at which both can act, and the seed of
+its accidents follow from the names. That a fault alone acted is checked; in a pair the first may
+have ended what the second would have met.
 """
 
 from __future__ import annotations
