@@ -117,16 +117,19 @@ _OVERTAKEN: Final = text(f"""
 _ORPHANS: Final = text(f"""
     SELECT a.connection_id, l.broker_order_id
     FROM intents l
-    JOIN intents e ON e.id = l.parent_id AND e.ended_at IS NOT NULL
+    JOIN intents e ON e.id = l.parent_id
+      AND e.ended_at < clock_timestamp() - make_interval(secs => {ORPHANED_AFTER_S})
     JOIN accounts a ON a.id = l.account_id
-    JOIN positions p ON p.account_id = l.account_id AND p.strategy_id = l.strategy_id
+    LEFT JOIN positions p ON p.account_id = l.account_id AND p.strategy_id = l.strategy_id
       AND p.contract = l.contract
     {_HELD}
     WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND held.qty = 0
       AND l.ended_at IS NULL AND l.state IN ('ACCEPTED', 'WORKING')
       AND l.broker_order_id IS NOT NULL
+      -- Filled and no position ever: the fill was taken back before anybody heard of it.
+      AND (p.account_id IS NOT NULL OR e.state = 'FILLED')
       AND NOT EXISTS (
-        SELECT 1 FROM positions q WHERE q.account_id = p.account_id AND q.contract = p.contract
+        SELECT 1 FROM positions q WHERE q.account_id = l.account_id AND q.contract = l.contract
           AND q.updated_at > clock_timestamp() - make_interval(secs => {ORPHANED_AFTER_S}))
     ORDER BY l.account_id, l.account_seq
 """)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from shared.domain.order import BrokerStatus, OrderIntent, Role
 from tests.contract.ledger.test_ledger import open_one
-from tests.contract.ledger.world import World
+from tests.contract.ledger.world import BUY, World
 
 
 async def state_of(world: World, intent: OrderIntent) -> object:
@@ -37,3 +37,19 @@ async def test_the_order_may_be_shown_filled_after_the_fill_that_was_taken_back(
     assert await state_of(world, stop) != "FILLED"
     await world.tell(await world.order_fact(stop, BrokerStatus.FILLED))
     assert await state_of(world, stop) == "FILLED"
+
+
+async def test_legs_of_an_entry_that_was_taken_back_unheard_are_cancelled(world: World) -> None:
+    """There was never a position, so no change of one tells that they work for nothing."""
+    await world.signal(BUY)
+    (claimed, _) = await world.send()
+    order = await world.order_id(claimed.intent)
+    busted = replace(world.fill_fact(claimed.intent, order, "20000", 1), active=False)
+    await world.tell(await world.order_fact(claimed.intent, BrokerStatus.FILLED), busted)
+    for leg in claimed.legs:
+        await world.tell(await world.order_fact(leg, BrokerStatus.WORKING))
+    legs = {await world.order_id(leg) for leg in claimed.legs}
+    assert not legs & {each.broker_order_id for each in (await world.claim()).cancels}
+    await world.advance(5)
+    (world.lease,) = await world.ledger.renew_leases("me")
+    assert legs <= {each.broker_order_id for each in (await world.claim()).cancels}

@@ -220,7 +220,8 @@ def orphans(store: Store, connections: Collection[ConnectionId], now: datetime) 
         if (
             entry is None
             or entry.ended_at is None
-            or held is None
+            or entry.ended_at >= before
+            or (held is None and entry.state is not IntentState.FILLED)
             or leg.state not in _AT_BROKER
             or leg.broker_order_id is None
             or store.connection_of(account) not in connections
@@ -231,7 +232,7 @@ def orphans(store: Store, connections: Collection[ConnectionId], now: datetime) 
             for row in store.positions.rows()
             if (row.account_id, row.contract) == (account, contract)
         )
-        if not moved and held_of(store, held) == 0:
+        if not moved and (held is None or held_of(store, held) == 0):
             out.append((leg, Cancel(store.connection_of(account), leg.broker_order_id)))
     out.sort(key=lambda each: (each[0].account_id, each[0].account_seq))
     return [cancel for _, cancel in out]
