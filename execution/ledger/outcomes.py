@@ -34,6 +34,7 @@ _BESIDE: Final = """
     SELECT l.id FROM intents x JOIN intents l
       ON l.parent_id = x.id AND (l.rung = 0 OR l.price IS NULL AND l.stop_price IS NULL)
       OR x.rung > 0 AND l.parent_id = x.parent_id AND l.rung = x.rung AND l.id <> x.id
+        AND l.attempt = x.attempt
     WHERE x.id = :id
 """
 _LEGS: Final = text(f"{_BESIDE} ORDER BY l.account_seq")
@@ -133,12 +134,12 @@ async def unresolved(
 
 
 async def abandon(connection: AsyncConnection, intent: IntentId, now: datetime) -> list[Envelope]:
-    """Proven absent at the broker: the intent ends, and an exit or a part is tried again."""
+    """Proven absent at the broker: it ends; an exit, a part or a pair's leg is tried again."""
     row = (await connection.execute(_INTENT, {"id": intent})).one()
     if row.state != IntentState.UNKNOWN.value:
         return []
     journal = await Journal.open(connection, [row.account_id], now)
-    if Role(row.role).ends:
+    if Role(row.role).ends or row.rung:
         await _next_attempt(journal, row)
     message = "The broker does not know it: it never arrived."
     await end_intents(
@@ -151,16 +152,19 @@ async def _next_attempt(journal: Journal, row: Any) -> None:
     before = intent_of(row)
     attempt = before.attempt + 1
     is_part = before.role is Role.REDUCE
+    is_sized = is_part or before.rung > 0
     again = replace(
         before,
         id=intent_id(before.cause, before.cause_id, before.account_id, before.leg, attempt),
         attempt=attempt,
-        qty_contracts=before.qty_contracts if is_part else 0,
+        qty_contracts=before.qty_contracts if is_sized else 0,
     )
     seq = journal.next_intent_seq(AccountId(row.account_id))
     # What legs closed since the quantity of a part was told counts for its next attempt, too.
     since = row.created_at if is_part else journal.now
-    await insert_intents(journal.connection, [row_of(again, row.root, seq, since)])
+    # A pair that was due before has its share of the entry already (`rungs.py`).
+    due = {"not_before": journal.now if before.rung else None}
+    await insert_intents(journal.connection, [row_of(again, row.root, seq, since) | due])
 
 
 async def _refuse(

@@ -95,7 +95,7 @@ def _of(rows: Iterator[Any], judge: Judge) -> Iterator[Turn]:
     for _, some in groupby(rows, lambda row: row.rung):
         pair = tuple(some)
         if len(pair) < pair[0].in_pair:
-            continue  # somebody is writing the other leg
+            continue  # its other leg is at the broker, in doubt, or being written
         verdict = judge(_candidate(pair, taken))
         if isinstance(verdict, Send):
             taken += verdict.intent.qty_contracts

@@ -219,7 +219,7 @@ class Ledger(Protocol):
 
     async def found(self, intent: IntentId, broker_order_id: int) -> None: ...
     async def abandon(self, intent: IntentId) -> list[Envelope]:
-        """Proven absent. An entry ends here; an exit is followed by its next attempt."""
+        """Proven absent. An entry ends here; an exit or a rung's leg is tried again."""
 
     # --- the broker's facts ---
     async def apply(self, login: ConnectionId, told: Sequence[Fact]) -> list[Envelope]: ...

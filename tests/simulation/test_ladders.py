@@ -16,6 +16,7 @@ from shared.domain.alert_signal import Side, Signal, SignalKind
 from shared.domain.rules import StrategyRules
 from shared.domain.rules.bracket import Bracket, BreakEven, OnAdd, Stop, Target, Trail, TrimUnit
 from tests.simulation.executor import Executor, executing
+from tests.simulation.parts_house import house, lives
 from tests.simulation.venue_in_process import world
 from tests.simulation.virtual_loop import run_virtual
 
@@ -25,6 +26,8 @@ QTY: Final = 5
 SETTLE_S: Final = 3.0  # by then the legs cover what is held, no more and no less
 STAGE_S_MAX: Final = 30.0
 SECOND_S: Final = 1.0
+DOUBT_S: Final = 25.0  # an unknown fate takes eleven
+EVEN: Final = {PRICE + Decimal("0.5"), PRICE + Decimal("0.75")}  # of either side of the spread
 _FINAL: Final = frozenset({"Canceled", "Completed", "Expired", "Filled", "Rejected"})
 
 LADDER: Final = Bracket(
@@ -308,3 +311,38 @@ def walk_of(executor: Executor) -> list[Decimal]:
 @pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
 def test_a_stop_breaks_even_then_trails_and_never_loosens(side: Side) -> None:
     run_virtual(ride(side))
+
+
+async def killed(after_s: float) -> None:
+    """The process dies somewhere between the fill and the last resize; the next one goes on."""
+    stop = Stop(at=Decimal(40), break_even=BreakEven(after_ticks=16, plus_ticks=2))
+    async with house() as home:
+        executor, clock = home.executor, home.world.clock
+        set_rules(executor, LADDER.model_copy(update={"stop": stop}))
+        async with lives(home, 1):
+            await clock.sleep(SECOND_S)
+            home.enter(Side.BUY, QTY)
+            await home.until(lambda: home.net() == QTY)
+            await clock.sleep(after_s)
+        async with lives(home, 2):
+            await clock.sleep(DOUBT_S)
+            assert is_even(executor), exits(executor)
+            assert len(exits(executor)) == 6  # three pairs: what never arrived has been replaced
+            await home.world.price(ROOT, PRICE + Decimal("4.5"))
+            await clock.sleep(SETTLE_S)
+            assert net(executor) == QTY
+            stops = {price for kind, _, price in exits(executor) if kind == "Stop"}
+            assert stops, "nothing protects it"
+            assert stops <= EVEN
+        async with lives(home, 3):
+            await clock.sleep(SECOND_S)
+            await home.world.price(ROOT, PRICE - 1)
+            await executor.until(lambda: net(executor) == 0, STAGE_S_MAX)
+            await clock.sleep(SETTLE_S)
+            assert (net(executor), exits(executor)) == (0, [])
+            assert is_over(executor)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.001, 0.002, 0.003, 0.5, 1.05, 1.2])
+def test_a_killed_process_loses_no_rung_and_no_tightening(after_s: float) -> None:
+    run_virtual(killed(after_s))

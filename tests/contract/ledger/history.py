@@ -163,7 +163,9 @@ class History:
         """The legs that left with it, in the order of the request."""
         parent = row.intent.parent
         legs = self.twin.store.intents.legs(row.id if parent is None else parent)
-        return [leg for leg in legs if leg.intent.rung == row.intent.rung and leg.id != row.id]
+        rung = row.intent.rung
+        legs = [leg for leg in legs if leg.intent.rung == rung and leg.id != row.id]
+        return [leg for leg in legs if not rung or leg.intent.attempt == row.intent.attempt]
 
     async def do_resolve(self, rng: Random) -> None:
         held = self.held[rng.choice(_HOLDERS)]

@@ -121,7 +121,7 @@ async def test_a_pair_that_did_not_leave_is_tried_again_with_its_share(world: Wo
     ]
 
 
-async def test_a_pair_in_doubt_is_found_or_given_up_leg_by_leg(world: World) -> None:
+async def test_a_pair_in_doubt_is_found_or_tried_again_leg_by_leg(world: World) -> None:
     entry = await enter(world)
     first, second = await pairs(world)
     for pair in (first, second):
@@ -131,11 +131,18 @@ async def test_a_pair_in_doubt_is_found_or_given_up_leg_by_leg(world: World) -> 
     await world.ledger.found(first.intent.id, 71)
     for lost in (first.legs[0], second.intent, second.legs[0]):
         await world.ledger.abandon(lost.id)
-    states = await leg_states(world, entry)
-    assert states["entry.r1.sl"] == "ACCEPTED"
+    rows = await world.rows("intents", parent_id=str(entry.intent.id))
+    states = {(row["leg"], row["attempt"]): row["state"] for row in rows}
+    assert states["entry.r1.sl", 1] == "ACCEPTED"
     lost_legs = ("entry.r1.tp", "entry.r2.sl", "entry.r2.tp")
-    assert {states[leg] for leg in lost_legs} == {"ABANDONED"}
+    assert {states[leg, 1] for leg in lost_legs} == {"ABANDONED"}
+    assert {states[leg, 2] for leg in lost_legs} == {"PENDING"}
     assert await world.ledger.unresolved([world.lease]) == []
+    # A whole pair is tried again; half of one would be a stop too many.
+    (again,) = await pairs(world)
+    assert (again.intent.leg, again.intent.attempt) == ("entry.r2.sl", 2)
+    await world.ledger.record(again.intent.id, Accepted(81, (82,)))
+    assert await world.order_id(again.legs[0]) == 82
 
 
 async def test_no_pair_leaves_beside_an_exit_and_none_afterwards(world: World) -> None:

@@ -59,7 +59,9 @@ def _beside(store: Store, row: IntentRow) -> list[IntentRow]:
     intent = row.intent
     if intent.rung and intent.parent is not None:
         pair = store.intents.legs(intent.parent)
-        return [leg for leg in pair if leg.intent.rung == intent.rung and leg.id != row.id]
+        mine = (intent.rung, intent.attempt)
+        pair = [leg for leg in pair if (leg.intent.rung, leg.intent.attempt) == mine]
+        return [leg for leg in pair if leg.id != row.id]
     legs = store.intents.legs(row.id)
     return [leg for leg in legs if leg.intent.rung == 0 or not _has_price(leg)]
 
@@ -148,7 +150,7 @@ def abandon(store: Store, intent: IntentId, now: datetime) -> list[Envelope]:
     if row.state is not IntentState.UNKNOWN:
         return []
     journal = Journal.open(store, [row.account_id], now)
-    if row.role.ends:
+    if row.role.ends or row.intent.rung:
         _next_attempt(journal, row)
     message = "The broker does not know it: it never arrived."
     end_intents(journal, [Ending(intent, IntentState.ABANDONED, "broker.never_arrived", message)])
@@ -164,5 +166,9 @@ def _next_attempt(journal: Journal, row: IntentRow) -> None:
         insert(journal, again, row.root)
         made = journal.store.intents.one(key)
         journal.store.intents.change(replace(made, created_at=row.created_at))
+    elif row.intent.rung:
+        insert(journal, again, row.root)
+        made = journal.store.intents.one(key)
+        journal.store.intents.change(replace(made, not_before=journal.now))
     else:
         insert(journal, replace(again, qty_contracts=0), row.root)

@@ -78,10 +78,17 @@ def _of(
     taken = 0
     for _, some in groupby(rows, lambda row: row.intent.rung):
         pair = tuple(some)
+        if len(pair) < _in_pair(store, pair[0]):
+            continue  # its other leg is at the broker, or in doubt
         verdict = judge(_candidate(store, pair, taken))
         if isinstance(verdict, Send):
             taken += verdict.intent.qty_contracts
         yield pair, verdict
+
+
+def _in_pair(store: Store, row: IntentRow) -> int:
+    legs = store.intents.legs(_entry(store, row).id)
+    return sum(leg.intent.rung == row.intent.rung and leg.ended_at is None for leg in legs)
 
 
 def _candidate(store: Store, pair: tuple[IntentRow, ...], taken: int) -> Candidate:
