@@ -22,7 +22,8 @@ from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
 
-_LOOK_EVERY_S: Final = 2.0
+_LOOK_EVERY_S: Final = 1.0  # how often a login is read whose exit waits for what no stream tells
+_COMPARE_EVERY_S: Final = 2.0
 _QUIET_S: Final = 1.0  # books are compared only while nothing is moving
 LOOKS_TO_BELIEVE: Final = 2
 
@@ -43,6 +44,7 @@ class Reconcile:
         self._clock = clock
         self._read_every_s = read_every_s
         self._read_at_s: dict[int, float] = {}
+        self._compared_at_s: dict[int, float] = {}
         # Per login: how many looks in a row found an account off, or clean again.
         self._off: dict[int, Counter[AccountId]] = {}
         self._clean: dict[int, Counter[AccountId]] = {}
@@ -87,6 +89,9 @@ class Reconcile:
         if tracker.synced_since_s is None or now_s - tracker.quiet_since_s < _QUIET_S:
             return
         connection = login.lease.connection_id
+        if now_s - self._compared_at_s.get(connection, float("-inf")) < _COMPARE_EVERY_S:
+            return
+        self._compared_at_s[connection] = now_s
         off, clean = await self._ledger.drifted(connection, list(tracker.positions.values()))
         stuck = set(await self._ledger.stuck_exits([login.lease], STUCK_AFTER_S))
         clean = [account for account in clean if account not in stuck]  # not well yet
