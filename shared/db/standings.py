@@ -15,10 +15,11 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.domain.bracket import leg_price
 from shared.domain.calendar import trade_date
 from shared.domain.ids import AccountId, IntentId, StrategyId, UserId
 from shared.domain.instruments import PRODUCTS
+from shared.domain.ladder import Offset
+from shared.domain.leg_places import level_of
 from shared.domain.money import Usd
 from shared.domain.order import Action, Role
 from shared.domain.risk.assess import Kept
@@ -48,7 +49,8 @@ _SCOPES: Final = text("""
     WHERE s.id = ANY (CAST(:strategies AS bigint[])) AND s.rules <> '{}'
     ORDER BY scope, id
 """)
-# The accounts asked for, and all of the strategies asked for. Of fills, the running week.
+# The accounts asked for, and all of the strategies asked for. Of fills, the running week. A stop
+# covers nothing that is held before its own entry has begun to fill.
 _FACTS: Final = text("""
     WITH ours AS (
       SELECT unnest(CAST(:accounts AS bigint[])) AS id
@@ -60,7 +62,7 @@ _FACTS: Final = text("""
     SELECT 'held' AS what, p.account_id, p.strategy_id, p.contract, p.root, p.net_qty AS qty,
       p.avg_price AS base, CASE WHEN p.net_qty > 0 THEN k.bid ELSE k.ask END AS price,
       CAST(NULL AS uuid) AS id, NULL AS action, CAST(NULL AS integer) AS offset_ticks,
-      false AS pending,
+      CAST(NULL AS numeric) AS offset_percent, false AS pending,
       coalesce(CAST(s.rules ->> 'slippage_ticks' AS integer), 0) AS slippage_ticks,
       CAST(NULL AS timestamptz) AS at, CAST(NULL AS timestamptz) AS last_fill_at
     FROM ours JOIN accounts a ON a.id = ours.id
@@ -70,15 +72,15 @@ _FACTS: Final = text("""
       AND k.seen_at > :fresh
     UNION ALL
     SELECT 'stop', l.account_id, l.strategy_id, l.contract, l.root, l.qty - l.filled_qty,
-      e.fill_value / nullif(e.filled_qty, 0), l.stop_price, l.id, e.action, l.offset_ticks,
-      false, 0, NULL, NULL
+      e.fill_value / e.filled_qty, l.stop_price, l.id, e.action, l.offset_ticks,
+      l.offset_percent, false, 0, NULL, NULL
     FROM ours JOIN intents l ON l.account_id = ours.id AND l.ended_at IS NULL
       AND l.role = 'stop_loss'
-    JOIN intents e ON e.id = l.parent_id
+    JOIN intents e ON e.id = l.parent_id AND e.filled_qty > 0
     UNION ALL
     SELECT 'entry', e.account_id, e.strategy_id, e.contract, e.root, e.qty - e.filled_qty,
       coalesce(e.price, e.stop_price, e.reference_price), l.stop_price, e.id, e.action,
-      l.offset_ticks, e.state = 'PENDING',
+      l.offset_ticks, l.offset_percent, e.state = 'PENDING',
       coalesce(CAST(s.rules ->> 'slippage_ticks' AS integer), 0), NULL, NULL
     FROM ours JOIN intents e ON e.account_id = ours.id AND e.ended_at IS NULL
       AND e.role = 'entry' AND e.qty > e.filled_qty
@@ -89,7 +91,7 @@ _FACTS: Final = text("""
       coalesce(sum(f.qty) FILTER (WHERE f.fee_usd IS NULL), 0),
       coalesce(sum(f.realized_usd - coalesce(f.fee_usd, 0)) FILTER (WHERE f.trade_date >= :on), 0),
       sum(f.realized_usd - coalesce(f.fee_usd, 0)),
-      NULL, NULL, NULL, false, 0, NULL, NULL
+      NULL, NULL, NULL, NULL, false, 0, NULL, NULL
     FROM fills f
     WHERE (f.account_id = ANY (ARRAY(SELECT id FROM ours))
         OR f.strategy_id = ANY (CAST(:strategies AS bigint[])))
@@ -97,7 +99,7 @@ _FACTS: Final = text("""
     GROUP BY f.account_id, f.strategy_id, f.root
     UNION ALL
     SELECT 'cash', b.account_id, 0, '', '', 0, b.cash_usd, since.usd, NULL, NULL, NULL,
-      false, 0, b.as_of, since.last_fill_at
+      NULL, false, 0, b.as_of, since.last_fill_at
     FROM unnest(CAST(:anchored AS bigint[]), CAST(:anchors AS timestamptz[])) AS k(account_id, at)
     JOIN account_balances b ON b.account_id = k.account_id
     CROSS JOIN LATERAL (
@@ -192,10 +194,10 @@ def _held(row: Any) -> HeldFact:
 def _stop(row: Any) -> StopFact | None:
     """None for a stop of which not even the distance from a fill is known."""
     price = row.price
-    if price is None and row.offset_ticks is not None and row.base is not None:
-        tick = PRODUCTS[row.root].tick_size
-        level = leg_price(Role.STOP_LOSS, Action(row.action), row.base, row.offset_ticks, tick)
-        price = level.stop_price
+    if price is None:
+        away, tick = Offset(row.offset_ticks, row.offset_percent), PRODUCTS[row.root].tick_size
+        level = level_of(Role.STOP_LOSS, Action(row.action), row.base, away, tick)
+        price = None if level is None else level.stop_price
     if price is None:
         return None
     account, strategy = AccountId(row.account_id), StrategyId(row.strategy_id)
@@ -217,7 +219,7 @@ def _entries(rows: Sequence[Any]) -> tuple[EntryFact, ...]:
 
 
 def _entry(row: Any) -> EntryFact:
-    ticks = ticks_to_stop(row.root, row.offset_ticks, None, row.price, row.base)
+    ticks = ticks_to_stop(row.root, row.offset_ticks, row.offset_percent, row.price, row.base)
     return EntryFact(
         IntentId(row.id),
         AccountId(row.account_id),

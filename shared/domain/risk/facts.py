@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from shared.domain.ids import AccountId, IntentId, StrategyId
 from shared.domain.instruments import PRODUCTS
+from shared.domain.ladder import Offset, ticks_at
 from shared.domain.money import Usd
 from shared.domain.order import OrderIntent, Role
 from shared.domain.risk.books import Books, Cash, Coming, Holding, StopLeg, Sums
@@ -138,7 +139,9 @@ def ticks_to_stop(
         return None
     if stop_price is not None:
         return _up(abs(base - stop_price) / product.tick_size)
-    return None if offset_percent is None else _up(base * offset_percent / 100 / product.tick_size)
+    if offset_percent is None:
+        return None
+    return ticks_at(Offset(percent=offset_percent), Role.STOP_LOSS, base, product.tick_size)
 
 
 def _up(ticks: Decimal) -> int:
@@ -160,7 +163,7 @@ def entry_fact(
         (p for p in (entry.price, entry.stop_price, entry.reference_price) if p is not None), None
     )
     found = [
-        ticks_to_stop(root, leg.offset_ticks, None, leg.stop_price, base)
+        ticks_to_stop(root, leg.offset_ticks, leg.offset_percent, leg.stop_price, base)
         for leg in legs
         if leg.role is Role.STOP_LOSS
     ]

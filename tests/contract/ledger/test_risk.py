@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import pytest
 
+from shared.domain.alert_signal import SignalOrderType
 from shared.domain.order import Action, OrderIntent, Role
 from shared.domain.rules import AccountRules, StrategyRules
-from shared.domain.rules.bracket import plain_bracket
+from shared.domain.rules.bracket import Bracket, DistanceUnit, Stop, plain_bracket
 from shared.domain.rules.limits import Limits
 from shared.domain.rules.prop import PropRules
 from shared.ports.broker import BalanceFact
@@ -89,6 +90,33 @@ async def test_the_stops_worst_case_is_counted(world: World, room: str, verdict:
 async def test_entries_under_way_use_up_the_room(world: World) -> None:
     await alone(world, Limits(daily_loss_usd=2 * STOP_USD + D("0.01")))
     assert [await code(world) for _ in range(3)] == ["plan.entry", "plan.add", "risk.worst_case"]
+
+
+PERCENT = STOPPED.model_copy(  # 10 ticks of 20000
+    update={"bracket": Bracket(stop=Stop(at=D("0.0125"), unit=DistanceUnit.PERCENT))}
+)
+
+
+async def test_a_stop_in_percent_is_bounded_by_any_price(world: World) -> None:
+    await alone(world, Limits(daily_loss_usd=2 * STOP_USD + D("0.01")))
+    await world.set_rules(PERCENT)
+    assert await code(world) == "risk.stop_required"
+    limit = replace(BUY, order_type=SignalOrderType.LIMIT, limit_price=D(20000))
+    told = [await code(world, signal) for signal in (replace(BUY, price=D(20000)), limit, limit)]
+    assert told == ["plan.entry", "plan.add", "risk.worst_case"]
+
+
+async def test_a_stop_covers_nothing_before_its_entry_fills(world: World) -> None:
+    far = Stop(at=D(19900), unit=DistanceUnit.PRICE)
+    await alone(world, Limits(daily_loss_usd=D(10000)))
+    await entered(world)
+    await look(world)
+    await world.set_rules(STOPPED.model_copy(update={"bracket": Bracket(stop=far)}))
+    priced = replace(BUY, price=D(20000))
+    assert await code(world, priced) == "plan.add"
+    # 55 to the stop of what is held, 5 of its fill; 2,010 of the entry under way and of this one
+    await world.set_account(AccountRules(limits=Limits(daily_loss_usd=D("4080.01"))))
+    assert await code(world, priced) == "plan.add"
 
 
 async def test_a_strategys_accounts_share_its_room_within_one_signal(world: World) -> None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from shared.domain.bracket import leg_price
 from shared.domain.calendar import trade_date
 from shared.domain.ids import AccountId, StrategyId
 from shared.domain.instruments import PRODUCTS
+from shared.domain.leg_places import priced
 from shared.domain.money import Usd
 from shared.domain.order import IntentState, Role
 from shared.domain.risk.assess import NOTHING_KEPT, Kept
@@ -122,11 +122,14 @@ def _stop(store: Store, row: IntentRow) -> StopFact | None:
     leg = row.intent
     if row.role is not Role.STOP_LOSS or leg.parent is None:
         return None
-    entry, price = store.intents.one(leg.parent), leg.stop_price
-    if price is None and leg.offset_ticks is not None and entry.filled_qty:
-        tick, average = PRODUCTS[row.root].tick_size, entry.fill_value / entry.filled_qty
-        level = leg_price(row.role, entry.intent.action, average, leg.offset_ticks, tick)
-        price = level.stop_price
+    entry = store.intents.one(leg.parent)
+    if entry.filled_qty == 0:
+        return None
+    price = leg.stop_price
+    if price is None:
+        average = entry.fill_value / entry.filled_qty
+        tick = PRODUCTS[row.root].tick_size
+        price = priced(leg, entry.intent.action, average, tick).stop_price
     if price is None:
         return None
     qty = leg.qty_contracts - row.filled_qty

@@ -87,6 +87,8 @@ def test_an_entry_that_has_not_left_counts_only_where_it_is_asked_for() -> None:
         (None, None, D(19990), D(20000), 40),
         (None, None, D(20010), D("20000.10"), 40),  # rounded away from the entry
         (None, D("0.1"), None, D(20000), 80),
+        (None, D("0.1"), None, D(-20000), 80),
+        (None, D("0.1"), None, None, None),
         (None, None, D(19990), None, None),
         (None, None, None, D(20000), None),
     ],
