@@ -34,15 +34,18 @@ from api.strategies.what_if_schemas import (
     ValidateOut,
 )
 from shared.db.scenes import Setup, load_scenes, load_setup
+from shared.db.standings import load_standings
 from shared.db.tables.accounts import accounts
 from shared.domain.calendar import trade_date
 from shared.domain.decision.decide import decide
 from shared.domain.decision.explain import truth_table
 from shared.domain.decision.scene import Scene
+from shared.domain.decision.standings import in_scene, with_plan
 from shared.domain.errors import AlertRefused, InvalidInput, TradeManagerError
-from shared.domain.ids import AccountId, StrategyId
+from shared.domain.ids import AccountId, SignalId, StrategyId
 from shared.domain.names import name_key
 from shared.domain.plan import Book, Denied, Plan, skipped
+from shared.domain.risk.scope import Standings
 from shared.domain.signal import Signal, read_alert
 from shared.domain.signal_json import signal_to_json
 from shared.domain.strategy import AccountLink
@@ -51,7 +54,19 @@ from shared.domain.symbols import read_symbol
 _FIELDS_MAX: Final = 20
 _NOBODY: Final = AccountId(0)
 _EXAMPLE: Final = AccountLink(_NOBODY, True, Decimal(1), 0, None, False)
+_UNSTORED: Final = SignalId(0)
 _NO_ACCOUNTS: Final = "No account is linked."
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is decided from: the settings, and how their money rules stand."""
+
+    setup: Setup
+    standings: Standings
+
+    def of(self, scene: Scene, account: AccountId) -> Scene:
+        return in_scene(scene, self.standings, account, self.setup.strategy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +85,23 @@ class Request:
 async def validate(request: Request, settings: Mapping[str, Any]) -> ValidateOut:
     """Every problem that saving would meet; warnings for what would refuse a plain entry now."""
     try:
-        setup = await _tried(request, settings)
+        known = await _tried(request, settings)
     except InvalidInput as error:
         return ValidateOut(errors=list(_problems(error)), warnings=[])
     except TradeManagerError as error:
         problem = Problem(field="", code=error.code, message=error.message)
         return ValidateOut(errors=[problem], warnings=[])
-    scenes = await _scenes(request, setup)
-    return ValidateOut(errors=[], warnings=list(_warnings(setup, scenes)))
+    scenes = await _scenes(request, known)
+    return ValidateOut(errors=[], warnings=list(_warnings(known.setup, scenes)))
 
 
 async def explain(
     request: Request, strategy_id: int | None, settings: Mapping[str, Any] | None
 ) -> ExplainOut:
     """Raises NotFound, and what saving the settings would be refused with."""
-    setup = await _setup(request, strategy_id, settings)
-    scenes, names = await _scenes(request, setup), await _names(request, setup)
+    known = await _known(request, strategy_id, settings)
+    setup = known.setup
+    scenes, names = await _scenes(request, known), await _names(request, setup)
     links = setup.links or (_EXAMPLE,)
     return ExplainOut(
         accounts=[
@@ -110,35 +126,61 @@ async def explain(
 
 async def preview(request: Request, strategy_id: int | None, body: PreviewIn) -> PreviewOut:
     """Raises as `explain` does. An alert that cannot be read is an answer, no error."""
-    setup = await _setup(request, strategy_id, body.settings)
+    known = await _known(request, strategy_id, body.settings)
+    setup = known.setup
     try:
         signal = _signal(body.alert, request.now)
     except AlertRefused as error:
         refused = Reason(code=error.code, message=error.message)
         return PreviewOut(read=None, refused=refused, accounts=[])
-    scenes, names = await _scenes(request, setup), await _names(request, setup)
-    plans = []
-    for link in setup.links or (_EXAMPLE,):
-        verdict: Plan | Denied = skipped("strategy.no_accounts", _NO_ACCOUNTS)
-        if setup.links:
-            verdict = decide(signal, setup.strategy, link, scenes[link.account_id])
-        plans.append(plan_out(setup.strategy, link, names.get(link.account_id), verdict))
+    scenes, names = await _scenes(request, known), await _names(request, setup)
+    plans = [
+        plan_out(setup.strategy, link, names.get(link.account_id), verdict)
+        for link, verdict in _verdicts(known, signal, scenes)
+    ]
     return PreviewOut(read=_read_out(signal, setup), refused=None, accounts=plans)
 
 
-async def _setup(
+def _verdicts(
+    known: _Known, signal: Signal, scenes: Mapping[AccountId, Scene]
+) -> Iterator[tuple[AccountLink, Plan | Denied]]:
+    """Account by account, as execution decides: what one will enter, the next is told of."""
+    setup = known.setup
+    if not setup.links:
+        yield _EXAMPLE, skipped("strategy.no_accounts", _NO_ACCOUNTS)
+    for link in setup.links:
+        account = link.account_id
+        scene = known.of(scenes[account], account)
+        verdict = decide(signal, setup.strategy, link, scene)
+        yield link, verdict
+        if isinstance(verdict, Plan):
+            planned = with_plan(
+                known.standings, verdict, setup.strategy, _UNSTORED, account, scene.now
+            )
+            known = replace(known, standings=planned)
+
+
+async def _known(
     request: Request, strategy_id: int | None, settings: Mapping[str, Any] | None
-) -> Setup:
+) -> _Known:
     if settings is not None:
         named = {} if strategy_id is None else {"id": strategy_id}
         return await _tried(request, {**settings, **named})
     if strategy_id is None:
         raise InvalidInput("strategy.which", "Say which strategy, or with which settings.")
     await service.require(request.connection, strategy_id)
-    return await load_setup(request.connection, StrategyId(strategy_id))
+    return await _loaded(request, StrategyId(strategy_id))
 
 
-async def _tried(request: Request, settings: Mapping[str, Any]) -> Setup:
+async def _loaded(request: Request, strategy: StrategyId) -> _Known:
+    setup = await load_setup(request.connection, strategy)
+    accounts = [link.account_id for link in setup.links]
+    return _Known(
+        setup, await load_standings(request.connection, accounts, [strategy], request.now)
+    )
+
+
+async def _tried(request: Request, settings: Mapping[str, Any]) -> _Known:
     body, connection = _body_of(settings), request.connection
     savepoint = await connection.begin_nested()
     try:
@@ -147,7 +189,7 @@ async def _tried(request: Request, settings: Mapping[str, Any]) -> Setup:
             saved = await service.change(connection, resources, user, body.id, body)
         else:
             saved = await service.create(connection, request.resources, request.user, body)
-        return await load_setup(request.connection, StrategyId(saved.id))
+        return await _loaded(request, StrategyId(saved.id))
     finally:
         await savepoint.rollback()
 
@@ -187,13 +229,16 @@ def _warnings(setup: Setup, scenes: Mapping[AccountId, Scene]) -> Iterator[Probl
                 yield Problem(field="", code=line.code, message=line.says)
 
 
-async def _scenes(request: Request, setup: Setup) -> Mapping[AccountId, Scene]:
-    now = request.now
+async def _scenes(request: Request, known: _Known) -> Mapping[AccountId, Scene]:
+    """Of each account now, before anything is decided."""
+    now, setup = request.now, known.setup
     if not setup.links:
         return {_NOBODY: Scene(Book(), now, trade_date(now))}
     scenes = await load_scenes(request.connection, setup, now)
     news = request.resources.news
-    return {account: replace(scene, news=news) for account, scene in scenes.items()}
+    return {
+        account: replace(known.of(scene, account), news=news) for account, scene in scenes.items()
+    }
 
 
 async def _names(request: Request, setup: Setup) -> dict[AccountId, str]:

@@ -216,6 +216,47 @@ async def test_a_preview_knows_the_news(
         assert plan["reason"]["code"] != "prop.news"
 
 
+MONEY_CASES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    ({}, {"daily_loss_usd": "100"}, ["plan.entry", "risk.worst_case"]),
+    ({}, {"daily_loss_usd": "101"}, ["plan.entry", "plan.entry"]),
+    ({"daily_loss_usd": "50"}, {}, ["risk.worst_case", "risk.worst_case"]),
+    ({"weekly_loss_usd": "50.01"}, {}, ["plan.entry", "plan.entry"]),
+]
+
+
+@pytest.mark.parametrize(("of_account", "of_strategy", "codes"), MONEY_CASES)
+async def test_money_is_previewed_as_execution_judges_it(
+    ada: Browser, town: Town, desk: Desk, ledger: PostgresLedger,
+    of_account: dict[str, Any], of_strategy: dict[str, Any], codes: list[str],
+) -> None:  # fmt: skip
+    """A stop of 8 ticks loses 50 USD, fees included; two accounts share their strategy's room."""
+    linked = [await desk.account(ada.person.id, rules={"limits": of_account}) for _ in range(2)]
+    settings = {"stop_loss": 8, "rules": {"limits": of_strategy}}
+    saved = await made(ada, *linked)
+    path = f"/api/strategies/{saved['id']}/preview/"
+    tried = await ada.post(path, {"alert": BUY, "settings": settings})
+    await ada.post("/api/strategies/update/", {"id": saved["id"], **settings})
+    found = await ada.post(path, {"alert": BUY})
+    assert tried["accounts"] == found["accounts"]
+    assert (await ada.http.post(f"/webhook/{saved['webhook_key']}", json=BUY)).status_code == 202
+    await ledger.fan_out(StrategyId(saved["id"]), decide, AGE_S)
+    query = select(signal_decisions).order_by(signal_decisions.c.account_id)
+    decided = [(row.disposition, row.code, row.detail) for row in await town.rows(query)]
+    assert [code for _, code, _ in decided] == codes
+    assert decided == [
+        (plan["disposition"], plan["reason"]["code"], plan["reason"]["detail"])
+        for plan in found["accounts"]
+    ]
+
+
+async def test_what_is_explained_knows_the_money(ada: Browser, desk: Desk) -> None:
+    account = await desk.account(ada.person.id, rules={"limits": {"daily_loss_usd": "49"}})
+    strategy = (await made(ada, account, stop_loss=8))["id"]
+    [table] = (await ada.get(f"/api/strategies/{strategy}/explain/"))["accounts"]
+    lines = {(line["alert"], line["position"]): line["code"] for line in table["lines"]}
+    assert (lines["buy", 0], lines["close", 1]) == ("risk.worst_case", "plan.close")
+
+
 def _settings(dice: random.Random) -> dict[str, Any]:
     return {
         "position_size": dice.randint(0, 3),
