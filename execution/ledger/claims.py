@@ -149,12 +149,13 @@ async def claim(
     cancels: list[Cancel] = orphans
     resizes = []
     for row in rows:
-        if row.role == "entry" and not (row.nobody_says_stop and row.id in facts):
+        if row.role == "entry" and not (row.nobody_says_stop and row.id in facts.entries):
             continue  # a word is being said that this transaction cannot see: the next one will
         candidate = _candidate(row, legs.get(row.id, ()), working.get(row.id, ()))
-        verdict = judge(replace(candidate, facts=facts.get(row.id)))
+        verdict = judge(replace(candidate, facts=facts.of(row.id)))
         if isinstance(verdict, Send):
             sends.append((row, verdict))
+            facts.sent(verdict.intent, verdict.legs)
         elif isinstance(verdict, End):
             endings[IntentId(row.id)] = (AccountId(row.account_id), verdict)
         elif isinstance(verdict, Wait):

@@ -35,7 +35,14 @@ from shared.domain.risk.facts import (
 )
 from shared.domain.risk.limits import week_of
 from shared.domain.risk.memory import prop_from_json, reached_from_json
-from shared.domain.risk.scope import Scope, ScopeKind, Standings, standings
+from shared.domain.risk.scope import (
+    Scope,
+    ScopeKind,
+    Standings,
+    scope_of_account,
+    scope_of_strategy,
+    standings,
+)
 from shared.domain.rules import AccountRules, StrategyRules
 
 _SCOPES: Final = text("""
@@ -164,18 +171,23 @@ async def load_facts(
 
 
 def _scope(row: Any) -> Scope:
-    kind = ScopeKind(row.scope)
-    anchor = None if row.anchor_at is None else Cash(row.anchor_usd, row.anchor_at)
-    kept = Kept(
-        frozenset() if row.reached is None else reached_from_json(row.reached),
-        None if row.prop is None else prop_from_json(row.prop),
-        anchor,
-    )
-    if kind is ScopeKind.ACCOUNT:
+    kept = kept_of(row.reached, row.prop, row.anchor_usd, row.anchor_at)
+    if ScopeKind(row.scope) is ScopeKind.ACCOUNT:
         account = AccountRules.model_validate(row.rules)
-        return Scope(kind, row.id, UserId(row.user_id), account.limits, account.prop, kept)
+        return scope_of_account(AccountId(row.id), UserId(row.user_id), account, kept)
     own = StrategyRules.model_validate(row.rules)
-    return Scope(kind, row.id, UserId(row.user_id), own.limits, None, kept)
+    return scope_of_strategy(StrategyId(row.id), UserId(row.user_id), own, kept)
+
+
+def kept_of(
+    reached: Any, prop_state: Any, anchor_usd: Usd | None, anchor_at: datetime | None
+) -> Kept:
+    """What a row of `risk_standings` keeps; of no row at all, nothing."""
+    return Kept(
+        frozenset() if reached is None else reached_from_json(reached),
+        None if prop_state is None else prop_from_json(prop_state),
+        None if anchor_usd is None or anchor_at is None else Cash(anchor_usd, anchor_at),
+    )
 
 
 def _held(row: Any) -> HeldFact:

@@ -107,7 +107,7 @@ def _judge_entry(candidate: Candidate, now: datetime, quote: Decimal | None) -> 
             message = f"The exit before it ended with {candidate.owner_net} contracts still held."
             return End(IntentState.BLOCKED, "reverse.not_flat", message)
     if candidate.facts is not None:
-        denied = refused_now(intent, candidate.facts, quote)
+        denied = refused_now(intent, candidate.legs, candidate.facts, quote)
         if denied is not None:
             return End(IntentState.BLOCKED, denied.code, denied.message, denied.detail)
     if not candidate.legs:

@@ -13,11 +13,19 @@ from shared.domain.risk.scope import Standings
 from shared.domain.strategy import Strategy
 
 
-def in_scene(scene: Scene, known: Standings, account: AccountId, strategy: Strategy) -> Scene:
+def in_scene(
+    scene: Scene,
+    known: Standings,
+    account: AccountId,
+    strategy: Strategy,
+    *,
+    pending: bool = True,
+) -> Scene:
+    """`pending`: entries that have not left us count too."""
     return replace(
         scene,
-        account_standing=known.of_account(account),
-        strategy_standing=known.of_strategy(strategy.id),
+        account_standing=known.of_account(account, pending=pending),
+        strategy_standing=known.of_strategy(strategy.id, pending=pending),
     )
 
 

@@ -197,3 +197,14 @@ def with_planned(
         if each.role is Role.ENTRY
     )
     return replace(facts, entries=(*facts.entries, *planned))
+
+
+def with_sent(
+    facts: RiskFacts, root: str, intents: Sequence[OrderIntent], slippage_ticks: int
+) -> RiskFacts:
+    """The facts once these entries have left: counted as sent, in place of what they were."""
+    ids = {each.id for each in intents}
+    others = tuple(each for each in facts.entries if each.intent_id not in ids)
+    sent = with_planned(replace(facts, entries=()), root, intents, slippage_ticks).entries
+    left = tuple(replace(each, is_pending=False) for each in sent)
+    return replace(facts, entries=(*others, *left))

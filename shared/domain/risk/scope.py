@@ -13,8 +13,9 @@ from shared.domain.risk import limits as money
 from shared.domain.risk import prop
 from shared.domain.risk.assess import NOTHING_KEPT, Kept, observed, standing_of
 from shared.domain.risk.books import Books
-from shared.domain.risk.facts import RiskFacts, with_planned
+from shared.domain.risk.facts import RiskFacts, with_planned, with_sent
 from shared.domain.risk.standing import UNTOUCHED, Standing
+from shared.domain.rules import AccountRules, StrategyRules
 from shared.domain.rules.limits import Limits
 from shared.domain.rules.prop import PropRules
 
@@ -64,6 +65,16 @@ class Scope:
         return min((room for room in rooms if room is not None), default=None)
 
 
+def scope_of_account(account: AccountId, user: UserId, rules: AccountRules, kept: Kept) -> Scope:
+    return Scope(ScopeKind.ACCOUNT, account, user, rules.limits, rules.prop, kept)
+
+
+def scope_of_strategy(
+    strategy: StrategyId, user: UserId, rules: StrategyRules, kept: Kept
+) -> Scope:
+    return Scope(ScopeKind.STRATEGY, strategy, user, rules.limits, None, kept)
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """A limit that was reached just now, by its stable code."""
@@ -104,6 +115,12 @@ class Standings:
         if self.facts is None:
             return self
         return replace(self, facts=with_planned(self.facts, root, intents, slippage_ticks))
+
+    def sent(self, root: str, intents: Sequence[OrderIntent], slippage_ticks: int) -> Standings:
+        """How they stand once this entry has left with these legs."""
+        if self.facts is None:
+            return self
+        return replace(self, facts=with_sent(self.facts, root, intents, slippage_ticks))
 
     def _of(self, kind: ScopeKind, key: int, *, pending: bool) -> Standing:
         scope = self.scopes.get((kind, key))

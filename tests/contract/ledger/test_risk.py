@@ -119,6 +119,95 @@ async def test_a_stop_covers_nothing_before_its_entry_fills(world: World) -> Non
     assert await code(world, priced) == "plan.add"
 
 
+async def blocked(world: World, account: int = 0) -> list[tuple[str, dict[str, object]]]:
+    """Code and compared values of what the claims have refused so far."""
+    rows = await world.rows("signal_decisions", account_id=world.accounts[account])
+    ended = [row for row in rows if row["disposition"] == "BLOCKED"]
+    return [(row["code"], compared(row["detail"])) for row in ended]
+
+
+def compared(detail: dict[str, str]) -> dict[str, object]:
+    return {name: D(each) if name.endswith("_usd") else each for name, each in detail.items()}
+
+
+async def left(world: World) -> int:
+    """How many entries of the first account leave now."""
+    return sum(each.intent.account_id == world.accounts[0] for each in await world.send())
+
+
+@pytest.mark.parametrize(("room", "leaves"), [("0.01", True), ("0", False)])
+async def test_the_worst_case_is_judged_again_when_an_entry_leaves(
+    world: World, room: str, *, leaves: bool
+) -> None:
+    """The limit was lowered after the plan; the entry itself is counted once."""
+    await alone(world, Limits(daily_loss_usd=D(10000)))
+    planned = await world.signal(BUY)
+    lowered = Limits(daily_loss_usd=STOP_USD + D(room))
+    await world.set_account(AccountRules(limits=lowered))
+    assert await left(world) == leaves
+    values = {"scope": "account", "worst_usd": STOP_USD, "room_usd": STOP_USD}
+    assert await blocked(world) == ([] if leaves else [("risk.worst_case", values)])
+    assert (await world.states(planned))["entry"] == ("ACCEPTED" if leaves else "BLOCKED")
+
+
+async def test_entries_that_left_use_up_the_room_of_those_behind(world: World) -> None:
+    await alone(world, Limits(daily_loss_usd=D(10000)))
+    for _ in range(2):
+        await world.signal(BUY)
+    lowered = Limits(daily_loss_usd=2 * STOP_USD)
+    await world.set_account(AccountRules(limits=lowered))
+    assert [await left(world) for _ in range(2)] == [1, 0]
+    assert [each for each, _ in await blocked(world)] == ["risk.worst_case"]
+
+
+@pytest.mark.parametrize("bracket", [plain_bracket(None, 10), PERCENT.bracket])
+async def test_accounts_of_one_claim_share_their_strategys_room(
+    world: World, bracket: Bracket
+) -> None:
+    """Both were planned while there was room; the first to leave takes what is left of it."""
+    await world.set_rules(StrategyRules(bracket=bracket, limits=Limits(daily_loss_usd=D(10000))))
+    await world.signal(replace(BUY, price=D(20000)))
+    bound = Limits(daily_loss_usd=STOP_USD + D("0.01"))
+    await world.set_rules(StrategyRules(bracket=bracket, limits=bound))
+    claimed = (await world.claim()).claimed
+    assert [each.intent.account_id for each in claimed] == [world.accounts[0]]
+    assert await blocked(world) == []
+    values = {"scope": "strategy", "worst_usd": 2 * STOP_USD, "room_usd": STOP_USD + D("0.01")}
+    assert await blocked(world, 1) == [("risk.worst_case", values)]
+
+
+async def test_a_limit_reached_since_the_plan_stops_the_entry(world: World) -> None:
+    await alone(world, Limits(daily_loss_usd=D(200)))
+    await entered(world)
+    await look(world)
+    assert await code(world) == "plan.add"
+    assert await look(world, "19990") == ["risk.daily_loss"]
+    await look(world, "20000")  # it has recovered, and stays reached
+    assert await left(world) == 0
+    values = {"scope": "account", "limit_usd": D(200), "result_usd": D(-200)}
+    assert await blocked(world) == [("risk.daily_loss", values)]
+
+
+async def test_a_floor_touched_since_the_plan_stops_the_entry(world: World) -> None:
+    await alone(world, Limits(), FIRM)
+    await balance(world, "50000")
+    await look(world)
+    await entered(world)
+    await look(world)
+    assert await code(world) == "plan.add"
+    await look(world, "19900")
+    assert await left(world) == 0
+    assert [each for each, _ in await blocked(world)] == ["prop.drawdown"]
+
+
+async def test_an_entry_without_a_stop_does_not_leave_under_a_loss_limit(world: World) -> None:
+    await world.set_rules(StrategyRules())
+    assert await code(world) == "plan.entry"
+    await world.set_account(AccountRules(limits=Limits(daily_loss_usd=D(1000))))
+    await world.send()
+    assert await blocked(world) == [("risk.stop_required", {"scope": "account"})]
+
+
 async def test_a_strategys_accounts_share_its_room_within_one_signal(world: World) -> None:
     bound = Limits(daily_loss_usd=STOP_USD + D("0.01"))
     await world.set_rules(STOPPED.model_copy(update={"limits": bound}))

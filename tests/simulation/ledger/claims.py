@@ -14,7 +14,7 @@ from shared.domain.ids import AccountId, ConnectionId, IntentId
 from shared.domain.instruments import product_of
 from shared.domain.order import IntentState, OrderIntent, Role
 from shared.ports.ledger import AccountRef, Cancel, Claimed, Claims, Judge, Lease
-from tests.simulation.ledger import rungs, withdrawals
+from tests.simulation.ledger import rungs, standings, withdrawals
 from tests.simulation.ledger.endings import Ending, end_intents
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.ledger.leases import is_live
@@ -160,7 +160,7 @@ def _facts(store: Store, row: IntentRow, now: datetime) -> EntryFacts:
     strategy = store.strategies.one(row.intent.strategy_id)
     link = store.links.get((strategy.strategy.id, row.account_id))
     gone = LinkRow(strategy.strategy.id, row.account_id, enabled=False)
-    return EntryFacts(
+    facts = EntryFacts(
         root=row.root,
         strategy=replace(
             strategy.strategy, active=strategy.strategy.active and not strategy.deleted
@@ -168,6 +168,8 @@ def _facts(store: Store, row: IntentRow, now: datetime) -> EntryFacts:
         link=link_of(store, gone if link is None else link),
         scene=scene_without_past(store, strategy.strategy.id, row.account_id, now, _has_left),
     )
+    known = standings.load(store, [row.account_id], [strategy.strategy.id], now)
+    return facts.told(known)
 
 
 def _has_left(row: IntentRow) -> bool:
