@@ -22,7 +22,7 @@ from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
 
-_LOOK_EVERY_S: Final = 1.0  # how often a login is read whose exit waits for what no stream tells
+_LOOK_EVERY_S: Final = 1.0  # how often a login with something open is read without a stream
 _COMPARE_EVERY_S: Final = 2.0
 _QUIET_S: Final = 1.0  # books are compared only while nothing is moving
 LOOKS_TO_BELIEVE: Final = 2
@@ -78,10 +78,11 @@ class Reconcile:
             await login.tracker.feed(fact)
 
     async def _is_waited_for(self, login: Login) -> bool:
-        """An exit waits for the end of its legs, and no stream is there to tell of it."""
+        """Something is open and no stream tells of it: then it is read each second."""
         if login.broker.ready:
             return False
-        return bool(await self._ledger.stuck_exits([login.lease], 0.0))
+        open_contracts, _ = await self._ledger.wanted(login.lease.connection_id)
+        return bool(open_contracts)
 
     async def _compare(self, login: Login) -> None:
         tracker = login.tracker
