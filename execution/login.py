@@ -104,7 +104,7 @@ class Login:
                 for contract in await self._wanted() - self._subscribed:
                     await self._subscribe(contract)
                 await self._compare_fronts()
-            except BrokerUnavailable as error:
+            except (BrokerUnavailable, CredentialsExpired) as error:
                 _log.info("subscribing_postponed", code=error.code)
             except Exception as error:
                 if not is_outage(error):

@@ -14,7 +14,7 @@ from execution.login import Login
 from execution.logins import Logins
 from execution.protector import STUCK_AFTER_S
 from execution.rounds import Rounds
-from shared.domain.errors import BrokerUnavailable
+from shared.domain.errors import BrokerUnavailable, CredentialsExpired
 from shared.domain.ids import AccountId
 from shared.ports.clock import Clock
 from shared.ports.ledger import DRIFT, Ledger
@@ -60,7 +60,7 @@ class Reconcile:
             try:
                 await self._read(login)
                 await self._compare(login)
-            except BrokerUnavailable as error:
+            except (BrokerUnavailable, CredentialsExpired) as error:  # how, the login's health says
                 connection = login.lease.connection_id
                 _log.info("reconcile_failed", connection_id=connection, code=error.code)
 

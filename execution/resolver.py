@@ -13,7 +13,7 @@ from execution.login import Login
 from execution.logins import Logins
 from execution.rounds import Rounds
 from execution.unshown import give_up_unshown
-from shared.domain.errors import BrokerUnavailable
+from shared.domain.errors import BrokerUnavailable, CredentialsExpired
 from shared.ports.clock import Clock
 from shared.ports.ledger import Ledger, Unresolved
 from shared.runtime.logging import get_logger
@@ -54,7 +54,7 @@ class Resolver:
         asked_at_s = self._clock.monotonic()
         try:
             orders = await login.broker.lookup(frozenset(str(each.intent_id) for each in some))
-        except BrokerUnavailable as error:
+        except (BrokerUnavailable, CredentialsExpired) as error:
             _log.info("lookup_failed", code=error.code)
             return
         for each in some:
