@@ -17,6 +17,7 @@ from shared.domain.decision.entry import Entry
 from shared.domain.decision.exits import entries_of, exits_of, holdings, parts_of
 from shared.domain.decision.legs import not_offered
 from shared.domain.decision.market import Market, market_of
+from shared.domain.decision.refused import switched_off
 from shared.domain.decision.rungs import exits_for
 from shared.domain.decision.scene import Scene
 from shared.domain.decision.size import Sized, scaled, size_of, stand_of
@@ -54,10 +55,9 @@ class _Question:
 
 def decide(signal: Signal, strategy: Strategy, link: AccountLink, scene: Scene) -> Plan | Denied:
     """The plan of `signal` for one account, or the reason for none."""
-    if not strategy.active:
-        return blocked("strategy.disabled", "The strategy is switched off.")
-    if not link.enabled:
-        return blocked("account.disabled", "The account is switched off for this strategy.")
+    off = switched_off(strategy, link)
+    if off is not None:
+        return off
     meant = inverted(signal) if strategy.rules.inverse else signal
     try:
         ask, market = ask_of(meant), market_of(meant, strategy, link, scene.on)
@@ -164,7 +164,8 @@ def _row(question: _Question, held: int) -> tuple[Sized, Row]:
         size=sized.size,
         adds=Adds.SPENT if spent else Adds.LEFT,
         entering=_side_of(rules.direction, ask.side),
-        opposite=rules.opposite,
+        # Whoever says "reverse" has said what to do against the position.
+        opposite=Opposite.REVERSE if ask.kind is Kind.REVERSE else rules.opposite,
     )
     return sized, look_up(case)
 

@@ -64,6 +64,8 @@ def _of(*words: _Word) -> frozenset[_Word]:
 
 
 _ENTRIES: Final = _of(Kind.OPEN, Kind.STAND, Kind.TARGET)
+_AGAINST: Final = _ENTRIES | {Kind.REVERSE}
+_TURNS: Final = _of(Kind.STAND, Kind.REVERSE)
 _NOT_ASKED_ZERO: Final = _of(Size.SOME, Size.ZERO_OWN)
 _ZERO: Final = _of(Size.ZERO_ASKED, Size.ZERO_OWN)
 _SOME: Final = _of(Size.SOME)
@@ -90,14 +92,14 @@ ROWS: Final[tuple[Row, ...]] = (
         "size.zero_asked",
         "The alert asks for 0 contracts: nothing is done.",
         _of(Kind.STAND),
-        stand=_of(Stand.FLAT, Stand.OTHER),
+        stand=_FLAT,
         size=_of(Size.ZERO_ASKED),
     ),
     Row(
         Move.NOTHING,
         "size.zero_asked",
         "The alert asks for 0 contracts: nothing is done.",
-        _of(Kind.REVERSE),
+        _TURNS,
         stand=_OTHER,
         size=_of(Size.ZERO_ASKED),
     ),
@@ -134,7 +136,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Move.NOTHING,
         "plan.on_target",
         "Already on that side: nothing is done.",
-        _of(Kind.STAND, Kind.REVERSE),
+        _TURNS,
         stand=_SAME,
     ),
     Row(
@@ -253,7 +255,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Move.REVERSE,
         "plan.reverse",
         "Close the position; once it is flat, enter the other side with its bracket.",
-        _ENTRIES,
+        _AGAINST,
         stand=_OTHER,
         size=_SOME,
         opposite=_REVERSES,
@@ -263,7 +265,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Move.EXIT,
         "reverse.side_forbidden",
         "Close the position; the strategy does not trade the other side.",
-        _ENTRIES,
+        _AGAINST,
         stand=_OTHER,
         size=_SOME,
         opposite=_REVERSES,
@@ -273,36 +275,10 @@ ROWS: Final[tuple[Row, ...]] = (
         Move.EXIT,
         "reverse.zero",
         "Close the position; the new size comes to 0 contracts here.",
-        _ENTRIES,
+        _AGAINST,
         stand=_OTHER,
         size=_ZERO_OWN,
         opposite=_REVERSES,
-    ),
-    Row(
-        Move.REVERSE,
-        "plan.reverse",
-        "Close the position; once it is flat, enter the other side with its bracket.",
-        _of(Kind.REVERSE),
-        stand=_OTHER,
-        size=_SOME,
-        entering=_ALLOWED,
-    ),
-    Row(
-        Move.EXIT,
-        "reverse.side_forbidden",
-        "Close the position; the strategy does not trade the other side.",
-        _of(Kind.REVERSE),
-        stand=_OTHER,
-        size=_SOME,
-        entering=_FORBIDDEN,
-    ),
-    Row(
-        Move.EXIT,
-        "reverse.zero",
-        "Close the position; the new size comes to 0 contracts here.",
-        _of(Kind.REVERSE),
-        stand=_OTHER,
-        size=_ZERO_OWN,
     ),
     Row(
         Move.NOTHING,
@@ -374,8 +350,10 @@ def possible(case: Case) -> bool:
     if compared is (case.relation is Relation.NONE):
         return False
     match case.kind:
-        case Kind.OPEN | Kind.STAND | Kind.REVERSE:
+        case Kind.OPEN | Kind.STAND:
             return True
+        case Kind.REVERSE:  # the alert itself says what to do against the position
+            return case.opposite is Opposite.REVERSE
         case Kind.TARGET:  # a target of 0 is a close; one that comes to 0 is less than any held
             less = case.relation in (Relation.LESS, Relation.NONE)
             return case.size is Size.SOME or (case.size is Size.ZERO_OWN and less)
