@@ -1,7 +1,8 @@
 """From a bracket's rules to rungs: how far, how many, rounded to the tick by one rule.
 
 The rule: a target is rounded towards the entry, so that it is reached no later than asked; a stop
-away from it, so that it is never hit sooner than asked. No distance is less than one tick.
+away from it, so that it is never hit sooner than asked. No distance is less than one tick. What is
+risked is counted by the same rule as what is placed: `ticks_from`.
 """
 
 from __future__ import annotations
@@ -53,6 +54,17 @@ def ticks_at(offset: Offset, role: Role, price: Decimal, tick: Decimal) -> int:
     if offset.ticks is not None:
         return offset.ticks
     return whole_ticks(abs(price) * (offset.percent or Decimal(0)) / 100 / tick, role)
+
+
+def ticks_from(base: Decimal | None, place: Place | None, role: Role, tick: Decimal) -> int | None:
+    """How far a leg stands from an entry at `base`; None without a leg or a price it needs."""
+    if isinstance(place, Offset) and place.ticks is not None:
+        return place.ticks
+    if base is None or place is None:
+        return None
+    if isinstance(place, Offset):
+        return ticks_at(place, role, base, tick)
+    return whole_ticks(abs(place.price - base) / tick, role)
 
 
 def whole_ticks(ticks: Decimal, role: Role) -> int:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from shared.domain.alert_signal import Level, Signal
 from shared.domain.instruments import Product
-from shared.domain.ladder import Offset, Place, place_of, shares, ticks_at
+from shared.domain.ladder import Place, place_of, shares, ticks_from
 from shared.domain.order import Action, Role
 from shared.domain.rules.bracket import Bracket, OnAdd, Stop, Target, Trail, TrimUnit
 
@@ -65,20 +65,11 @@ def exits_for(
 
 def stop_ticks(exits: Exits, price: Decimal | None, product: Product) -> int | None:
     """The widest stop in ticks from `price`; None without a stop or where it needs a price."""
-    found = [_distance(rung.stop, price, product) for rung in exits.rungs]
+    tick = product.tick_size
+    found = [ticks_from(price, rung.stop, Role.STOP_LOSS, tick) for rung in exits.rungs]
     if not found or any(ticks is None for ticks in found):
         return None
     return max(ticks for ticks in found if ticks is not None)
-
-
-def _distance(place: Place | None, price: Decimal | None, product: Product) -> int | None:
-    if isinstance(place, Offset):
-        if place.ticks is not None:
-            return place.ticks
-        return None if price is None else ticks_at(place, Role.STOP_LOSS, price, product.tick_size)
-    if place is None or price is None:
-        return None
-    return int(abs(place.price - price) / product.tick_size)
 
 
 def _targets(signal: Signal, bracket: Bracket) -> tuple[Target, ...]:

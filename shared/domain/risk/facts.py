@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import Final, Protocol
 
 from shared.domain.ids import AccountId, IntentId, StrategyId
 from shared.domain.instruments import PRODUCTS
-from shared.domain.ladder import Offset, ticks_at
+from shared.domain.ladder import At, Offset, ticks_from
 from shared.domain.money import Usd
 from shared.domain.order import OrderIntent, Role
 from shared.domain.risk.books import Books, Cash, Coming, Holding, StopLeg, Sums
@@ -135,17 +135,10 @@ def ticks_to_stop(
     product = PRODUCTS.get(root)
     if offset_ticks is not None or product is None:
         return offset_ticks
-    if base is None:
-        return None
-    if stop_price is not None:
-        return _up(abs(base - stop_price) / product.tick_size)
-    if offset_percent is None:
-        return None
-    return ticks_at(Offset(percent=offset_percent), Role.STOP_LOSS, base, product.tick_size)
-
-
-def _up(ticks: Decimal) -> int:
-    return int(ticks.to_integral_value(ROUND_CEILING))
+    # One that has its price stands there, wherever its distance would put it.
+    place = Offset(percent=offset_percent) if stop_price is None else At(stop_price)
+    known = None if place == Offset() else place
+    return ticks_from(base, known, Role.STOP_LOSS, product.tick_size)
 
 
 def _untold(sums: Iterable[SumFact]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.instruments import PRODUCTS, product_of
-from shared.domain.ladder import At, Offset, place_of, shares, ticks_at
+from shared.domain.ladder import At, Offset, place_of, shares, ticks_at, ticks_from
 from shared.domain.order import Action, Role
 from shared.domain.price import is_on_tick
 from shared.domain.rules.bracket import DistanceUnit, Target, TrimUnit
@@ -108,3 +108,26 @@ def test_shares_sum_to_the_entry(
     )
     assert sum(found) == qty
     assert all(share >= 0 for share in found)
+
+
+@given(
+    base=st.decimals("-5000", 100_000, places=4, allow_nan=False),
+    price=st.decimals("-5000", 100_000, places=4, allow_nan=False),
+    root=st.sampled_from(sorted(PRODUCTS)),
+)
+def test_a_stop_is_never_counted_nearer_than_it_stands(
+    base: Decimal, price: Decimal, root: str
+) -> None:
+    tick = PRODUCTS[root].tick_size
+    ticks = ticks_from(base, At(price), SL, tick)
+    assert ticks is not None
+    assert abs(base - price) <= ticks * tick < abs(base - price) + tick or ticks == 1
+
+
+def test_a_distance_that_needs_a_price_is_not_known_without_one() -> None:
+    percent, tick = Offset(percent=Decimal("0.1")), NQ.tick_size
+    assert ticks_from(None, Offset(7), SL, tick) == 7
+    assert ticks_from(None, At(Decimal(20000)), SL, tick) is None
+    assert ticks_from(None, percent, SL, tick) is None
+    assert ticks_from(Decimal(20000), percent, SL, tick) == 80
+    assert ticks_from(Decimal(20000), None, SL, tick) is None

@@ -94,6 +94,7 @@ def test_the_widest_stop_is_what_is_risked() -> None:
     assert stop_ticks(of(BUY, percent), Decimal(20000), NQ) == 400
     price = Bracket(stop=Stop(at=Decimal(19990), unit=DistanceUnit.PRICE))
     assert stop_ticks(of(BUY, price), Decimal(20000), NQ) == 40
+    assert stop_ticks(of(BUY, price), Decimal("20000.10"), NQ) == 41
 
 
 @given(
