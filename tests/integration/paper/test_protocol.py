@@ -261,5 +261,5 @@ async def test_a_stop_ends_sockets_and_the_process_promptly(tmp_path: Path) -> N
         assert len(snapshot["accounts"]) == 64
         began = loop.time()
         assert await it.end() == 0
-        assert loop.time() - began < 3
+        assert loop.time() - began < 8
         await socket.closed()

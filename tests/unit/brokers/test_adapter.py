@@ -319,7 +319,7 @@ async def test_a_venue_that_returns_is_found_at_once() -> None:
         await facts.until(lambda seen: any(isinstance(fact, FeedLost) for fact in seen))
         assert not broker.ready
         await stack.enter_async_context(running(venue, venue.port))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(8):
             await facts.synced(2)
 
 
