@@ -106,7 +106,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "intake": intake.run(),
         "lanes": lanes.run(),
         "protector": protector.run(),
-        "reconcile": reconcile.rounds.run(),
+        "reconcile": reconcile.run(),
         **_looks(ledger, logins, prices, bell, clock),
         "commands": commands.rounds.run(),
         "controls": Notices(engine.url, CHANNEL, (lanes.wake, commands.rounds.wake), clock).run(),
@@ -125,6 +125,6 @@ def _looks(
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What looks again and again, and is woken by nobody."""
     return {
-        "resolver": Resolver(ledger, logins, bell, clock).rounds.run(),
+        "resolver": Resolver(ledger, logins, bell, clock).run(),
         "risk": RiskWatch(ledger, logins, prices, bell).rounds.run(),
     }

@@ -7,8 +7,10 @@ and quarantines the account: exits only, until two clean looks in a row.
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Final
 
+from execution.abreast import Abreast
 from execution.bell import Bell
 from execution.login import Login
 from execution.logins import Logins
@@ -49,6 +51,11 @@ class Reconcile:
         self._off: dict[int, Counter[AccountId]] = {}
         self._clean: dict[int, Counter[AccountId]] = {}
         self.rounds = Rounds("reconcile", _LOOK_EVERY_S, self._round)
+        self._abreast = Abreast("reconcile")
+
+    async def run(self) -> None:
+        """Until cancelled. Each login is read and compared beside the others."""
+        await self._abreast.run(self.rounds)
 
     def read_now(self) -> None:
         """Somebody noticed a difference: do not wait for the timer."""
@@ -56,13 +63,17 @@ class Reconcile:
         self.rounds.wake()
 
     async def _round(self) -> None:
-        for login in self._logins.all():
-            try:
-                await self._read(login)
-                await self._compare(login)
-            except (BrokerUnavailable, CredentialsExpired) as error:  # how, the login's health says
-                connection = login.lease.connection_id
-                _log.info("reconcile_failed", connection_id=connection, code=error.code)
+        self._abreast.start(
+            {login.lease.connection_id: partial(self._look, login) for login in self._logins.all()}
+        )
+
+    async def _look(self, login: Login) -> None:
+        try:
+            await self._read(login)
+            await self._compare(login)
+        except (BrokerUnavailable, CredentialsExpired) as error:  # how, the login's health says
+            connection = login.lease.connection_id
+            _log.info("reconcile_failed", connection_id=connection, code=error.code)
 
     async def _read(self, login: Login) -> None:
         now_s = self._clock.monotonic()

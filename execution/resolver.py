@@ -6,14 +6,18 @@ claim: it never arrived. A failed question proves nothing.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final
 
+from execution.abreast import Abreast
 from execution.bell import Bell
 from execution.login import Login
 from execution.logins import Logins
 from execution.rounds import Rounds
-from execution.unshown import give_up_unshown
+from execution.unshown import UNSHOWN_AFTER_S, give_up_unshown
 from shared.domain.errors import BrokerUnavailable, CredentialsExpired
+from shared.domain.ids import ConnectionId, IntentId
 from shared.ports.clock import Clock
 from shared.ports.ledger import Ledger, Unresolved
 from shared.runtime.logging import get_logger
@@ -27,28 +31,47 @@ QUIET_S: Final = 11.0
 
 
 class Resolver:
+    """Of one login the strategies that owe their exits come before the questions."""
+
     def __init__(self, ledger: Ledger, logins: Logins, bell: Bell, clock: Clock) -> None:
         self._ledger = ledger
         self._logins = logins
         self._bell = bell
         self._clock = clock
         self.rounds = Rounds("resolving", _EVERY_S, self._round)
+        self._abreast = Abreast("resolving")
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._abreast.run(self.rounds)
 
     async def _round(self) -> None:
         leases = self._logins.leases()
         if not leases:
             return
-        open_ends: dict[int, list[Unresolved]] = {}
+        open_ends: dict[ConnectionId, list[Unresolved]] = {}
         for each in await self._ledger.unresolved(leases):
             if self._age_s(each) >= ASK_AFTER_S:
                 open_ends.setdefault(each.connection_id, []).append(each)
-        await give_up_unshown(self._ledger, self._logins, leases)
-        for connection, some in open_ends.items():
-            login = self._logins.get(some[0].connection_id)
+        owed: dict[ConnectionId, list[IntentId]] = {}
+        for connection, entry in await self._ledger.unshown(leases, UNSHOWN_AFTER_S):
+            owed.setdefault(connection, []).append(entry)
+        work: dict[ConnectionId, Callable[[], Awaitable[None]]] = {}
+        for connection in {**open_ends, **owed}:
+            some, entries = open_ends.get(connection, []), owed.get(connection, [])
+            login = self._logins.get(connection)
             if login is not None:
-                await self._ask(login, some)
+                work[connection] = partial(self._look, login, some, entries)
             else:
                 _log.info("unresolved_without_login", connection_id=connection, count=len(some))
+        self._abreast.start(work)
+
+    async def _look(
+        self, login: Login, some: list[Unresolved], entries: Sequence[IntentId]
+    ) -> None:
+        await give_up_unshown(self._ledger, login, entries)
+        if some:
+            await self._ask(login, some)
 
     async def _ask(self, login: Login, some: list[Unresolved]) -> None:
         asked_at_s = self._clock.monotonic()

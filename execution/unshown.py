@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from execution.logins import Logins
+from execution.login import Login
+from shared.domain.ids import IntentId
 from shared.ports.broker import Accepted, Refused
-from shared.ports.ledger import Lease, Ledger
+from shared.ports.ledger import Ledger
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
@@ -20,12 +21,9 @@ _log = get_logger(__name__)
 UNSHOWN_AFTER_S: Final = 1.5
 
 
-async def give_up_unshown(ledger: Ledger, logins: Logins, held: Sequence[Lease]) -> None:
+async def give_up_unshown(ledger: Ledger, login: Login, entries: Sequence[IntentId]) -> None:
     """What could not be ended, or nobody knows whether, is tried again by the next round."""
-    for connection, entry in await ledger.unshown(held, UNSHOWN_AFTER_S):
-        login = logins.get(connection)
-        if login is None:
-            continue
+    for entry in entries:
         outcome = await login.broker.interrupt(str(entry))
         _log.error("exits_not_shown", intent_id=str(entry), outcome=type(outcome).__name__)
         if isinstance(outcome, Accepted | Refused):

@@ -234,8 +234,8 @@ async def running(house: House, *, rings: bool = True) -> AsyncIterator[None]:
             planner.run(),
             lanes.run(),
             protector.run(),
-            Resolver(ledger, logins, _bell, clock).rounds.run(),
-            Reconcile(ledger, logins, _bell, clock, read_every_s=30.0).rounds.run(),
+            Resolver(ledger, logins, _bell, clock).run(),
+            Reconcile(ledger, logins, _bell, clock, read_every_s=30.0).run(),
             calendar.rounds.run(),
             *(seat.watch.run() for seat in house.seats.values()),
         )

@@ -178,8 +178,8 @@ async def process(
         planner.run(),
         lanes.run(),
         protector.run(),
-        resolver.rounds.run(),
-        reconcile.rounds.run(),
+        resolver.run(),
+        reconcile.run(),
         watch.run(),
     )
     tasks = [asyncio.create_task(part) for part in parts]

@@ -284,8 +284,8 @@ async def running(house: House) -> AsyncIterator[Process]:
         planner.run(),
         lanes.run(),
         protector.run(),
-        resolver.rounds.run(),
-        reconcile.rounds.run(),
+        resolver.run(),
+        reconcile.run(),
     )
     tasks = [asyncio.create_task(part) for part in parts]
     house.process = Process(planner, logins)

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import cast
 from uuid import uuid4
 
 import pytest
 
-from execution.logins import Logins
+from execution.login import Login
 from execution.unshown import give_up_unshown
-from shared.domain.ids import ConnectionId, IntentId, UserId
+from shared.domain.ids import IntentId
 from shared.ports.broker import Accepted, NotSent, Outcome, Refused, Unknown
-from shared.ports.ledger import Lease, Ledger
+from shared.ports.ledger import Ledger
 
-ENTRY, CONNECTION = IntentId(uuid4()), ConnectionId(1)
-LEASES = [Lease(CONNECTION, UserId(1), 1)]
+ENTRY = IntentId(uuid4())
 
 
 class _Ledger:
     def __init__(self) -> None:
         self.given_up: list[IntentId] = []
-
-    async def unshown(
-        self, held: Sequence[Lease], older_than_s: float
-    ) -> list[tuple[ConnectionId, IntentId]]:
-        return [(CONNECTION, ENTRY)]
 
     async def give_up_legs(self, entry: IntentId) -> None:
         self.given_up.append(entry)
@@ -41,12 +34,9 @@ class _Broker:
         return self.outcome
 
 
-class _Logins:
-    def __init__(self, broker: _Broker | None) -> None:
+class _Login:
+    def __init__(self, broker: _Broker) -> None:
         self.broker = broker
-
-    def get(self, connection: ConnectionId) -> _Logins | None:
-        return None if self.broker is None else self
 
 
 @pytest.mark.parametrize(
@@ -62,12 +52,6 @@ async def test_legs_are_given_up_only_when_the_strategy_is_over(
     outcome: Outcome, given_up: list[IntentId]
 ) -> None:
     ledger, broker = _Ledger(), _Broker(outcome)
-    await give_up_unshown(cast("Ledger", ledger), cast("Logins", _Logins(broker)), LEASES)
+    await give_up_unshown(cast("Ledger", ledger), cast("Login", _Login(broker)), [ENTRY])
     assert broker.interrupted == [str(ENTRY)]
     assert ledger.given_up == given_up
-
-
-async def test_a_login_that_is_not_ours_any_more_is_let_be() -> None:
-    ledger = _Ledger()
-    await give_up_unshown(cast("Ledger", ledger), cast("Logins", _Logins(None)), LEASES)
-    assert ledger.given_up == []
