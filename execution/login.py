@@ -29,6 +29,9 @@ from shared.runtime.logging import get_logger
 _log = get_logger(__name__)
 
 _SUBSCRIBE_EVERY_S: Final = 1.0
+# Between two full reads because an order had ended unheard: the first doubling to the last.
+_LOOK_PAUSE_S: Final = 1.0
+_LOOK_PAUSE_S_MAX: Final = 30.0
 
 
 class Login:
@@ -56,6 +59,8 @@ class Login:
         self._clock = clock
         self._subscribed: set[str] = set()
         self._reconciled = False
+        self._look_pause_s = _LOOK_PAUSE_S
+        self._look_from_s = clock.monotonic()
         self._fronts: dict[str, str] = {}  # root -> the front contract by our table
         self._compared: dict[str, date] = {}
         self.tracker = Tracker(lease.connection_id, ledger, bell, clock, changed=self._applied)
@@ -70,6 +75,29 @@ class Login:
         except* CredentialsExpired:
             await self._say(self.broker.health)  # the task that says so ended with the others
             raise
+
+    async def read(self, *, urgent: bool = False) -> None:
+        """Everything over REST into the record. Raises BrokerUnavailable, CredentialsExpired."""
+        for fact in (await self.broker.snapshot(urgent=urgent)).facts:
+            await self.tracker.feed(fact)
+
+    async def look_again(self) -> None:
+        """An order has ended unheard: read at once what the stream is late with, or lost.
+
+        All of it: whoever waited for that end must know as well what others have traded. In vain
+        again and again, it is done ever more rarely.
+        """
+        now_s = self._clock.monotonic()
+        if now_s < self._look_from_s:
+            return
+        if now_s - self._look_from_s > _LOOK_PAUSE_S_MAX:
+            self._look_pause_s = _LOOK_PAUSE_S  # another trouble than the one before
+        self._look_from_s = now_s + self._look_pause_s
+        self._look_pause_s = min(self._look_pause_s * 2, _LOOK_PAUSE_S_MAX)
+        try:
+            await self.read(urgent=True)
+        except (BrokerUnavailable, CredentialsExpired) as error:
+            _log.info("look_failed", connection_id=self.lease.connection_id, code=error.code)
 
     async def _hold(self) -> None:
         async with asyncio.TaskGroup() as tasks:

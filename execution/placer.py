@@ -23,6 +23,7 @@ from shared.ports.broker import (
     Outcome,
     PlaceRequest,
     Priority,
+    Refused,
     StrategyRequest,
     Unknown,
 )
@@ -107,6 +108,8 @@ class Placer:
         _log.info(
             "cancel_answered", order_id=cancel.broker_order_id, outcome=type(outcome).__name__
         )
+        if isinstance(outcome, Refused):  # it had ended, and we had not heard
+            await login.look_again()
 
 
 def _rested(outcome: Outcome) -> Outcome:

@@ -85,8 +85,7 @@ class Reconcile:
         ):
             return
         self._read_at_s[login.lease.connection_id] = now_s
-        for fact in (await login.broker.snapshot()).facts:
-            await login.tracker.feed(fact)
+        await login.read()
 
     async def _is_waited_for(self, login: Login) -> bool:
         """Something is open and no stream tells of it: then it is read each second."""

@@ -376,8 +376,11 @@ class Broker(Protocol):
         A missing key means absent as of now only if the feed is also synced and quiet.
         """
 
-    async def snapshot(self) -> Snapshot:
-        """Orders, fills, fees, positions and balances of all accounts over REST."""
+    async def snapshot(self, *, urgent: bool = False) -> Snapshot:
+        """Orders, fills, fees, positions and balances of all accounts over REST.
+
+        `urgent`: something naked waits for it, so it goes before entries and reconciliation.
+        """
 
     def facts(self) -> AsyncIterator[Fact]:
         """The stream of facts, beginning with a full snapshot and `Synced`."""

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.simulation.life import Exit
+from tests.simulation.life import Exit, Moment
 from tests.simulation.lives import Life, alone, in_pairs, lived, number_of
 from tests.simulation.strikes import STRIKES, Named
 
@@ -42,3 +42,21 @@ def test_one_fault_acts_and_does_no_harm(named: Named) -> None:
 def test_two_faults_do_no_harm(first: Named) -> None:
     for life in in_pairs(first, ONE_PAIR_IN):
         lived(life)
+
+
+def _pair(first: str, one: Moment, second: str, two: Moment, seed: int) -> Life:
+    named = {each.name: each for each in STRIKES}
+    return Life(((one, named[first]), (two, named[second])), Exit.SIGNAL, seed)
+
+
+@pytest.mark.parametrize(
+    "life",
+    [
+        _pair("storm_429", Moment.HELD, "wrong_environment", Moment.HELD, 132),
+        _pair("timeout_before_accept", Moment.HELD, "answer_before_event", Moment.EXITING, 692),
+        _pair("delay/back", Moment.EXITING, "manual_order", Moment.EXITING, 358),
+    ],
+    ids=str,
+)
+def test_what_was_wrong_once_stays_right(life: Life) -> None:
+    lived(life)

@@ -43,7 +43,10 @@ def _sent_once(executor: Executor, mine: dict[str, Any]) -> None:
 
 
 def _closes_only(executor: Executor, mine: dict[str, Any]) -> None:
-    """No exit of ours sells what others had sold, as far as it could know when it was sent."""
+    """No exit of ours sells what others had sold, as far as it could know when it was sent.
+
+    Word of it that the network held back nobody could have: it counts from when it came.
+    """
     exits = {r.broker_order_id: r for r in executor.store.intents.rows() if r.role is Role.EXIT}
     fills = sorted(mine["fills"], key=lambda fill: int(fill["id"]))
     net, others_at = 0, None
@@ -57,7 +60,14 @@ def _closes_only(executor: Executor, mine: dict[str, Any]) -> None:
         if exit_ is not None and known and not busted:
             assert abs(net) < abs(before), f"an exit took the account from {before} to {net}"
         if not executor.watch.is_ours(fill["orderId"]):
-            others_at = at
+            others_at = _heard_at(executor, at)
+
+
+def _heard_at(executor: Executor, told_at: datetime) -> datetime:
+    world = executor.world
+    ago_s = (world.clock.now() - told_at).total_seconds()
+    told_s = world.clock.monotonic() - ago_s
+    return told_at + timedelta(seconds=world.link.arrived_s(told_s) - told_s)
 
 
 def books_agree(executor: Executor, mine: dict[str, Any]) -> None:

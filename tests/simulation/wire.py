@@ -67,6 +67,7 @@ class Link:
     armed: list[Blow] = field(default_factory=list)
     struck: list[Blow] = field(default_factory=list)  # what really happened, in order
     lines: list[Line] = field(default_factory=list)
+    held_back: list[tuple[float, float]] = field(default_factory=list)  # sent, and arrived late
     is_down: bool = False
 
     def arm(self, blow: Blow) -> None:
@@ -76,6 +77,11 @@ class Link:
         """Every open line ends at once, and none can be opened while `is_down`."""
         for line in list(self.lines):
             line.break_off()
+
+    def arrived_s(self, told_s: float) -> float:
+        """When we could hear what the venue told at that time: later where it was held back."""
+        late = (until_s for since_s, until_s in self.held_back if since_s <= told_s <= until_s)
+        return max(late, default=told_s)
 
     def strike_at(self, way: Way, text: str) -> Blow | None:
         """What happens at this frame; spends it."""
@@ -102,6 +108,8 @@ class _Pipe:
         loop = asyncio.get_running_loop()
         at_s = max(loop.time() + LATENCY_S + late_s, self._last_s + _IN_TURN_S)
         self._last_s = at_s
+        if self._way is Way.BACK and late_s:
+            self._link.held_back.append((loop.time(), at_s))  # and whatever comes behind it
         loop.call_at(at_s, self._deliver, message)
 
 

@@ -291,10 +291,18 @@ class TradovateBroker:
                 self._board.rest(CAPTCHA, limits.CAPTCHA_REST_S)
             else:
                 self._tickets[ticket_key] = drawn.value
-        if isinstance(reply, Answered) and reply.status == _TOO_MANY:
-            self._cooldown.refused()
-            self._knock_at_s = self._clock.monotonic() + limits.KNOCK_EVERY_S
+        if isinstance(reply, Answered):
+            self._mind_the_door(is_open=reply.status != _TOO_MANY)
         return reply
+
+    def _mind_the_door(self, *, is_open: bool) -> None:
+        """Who is let in shows that the others need not wait before they knock."""
+        if is_open:
+            self._knock_at_s = float("-inf")
+            self._cooldown.let_in()
+        else:
+            self._knock_at_s = self._clock.monotonic() + limits.KNOCK_EVERY_S
+            self._cooldown.refused()
 
     async def _over_socket(self, endpoint: str, body: dict[str, object]) -> Reply:
         socket = self._feed.socket
@@ -339,10 +347,11 @@ class TradovateBroker:
     async def lookup(self, client_ids: frozenset[str]) -> dict[str, int]:
         return await find_orders(self._reader, client_ids) if client_ids else {}
 
-    async def snapshot(self) -> Snapshot:
+    async def snapshot(self, *, urgent: bool = False) -> Snapshot:
         """Without the stream it is all there is, so it goes first then."""
         at = self._clock.now()
-        reader = self._reader if self.ready else self._reader.first(Priority.RESOLUTION)
+        first = urgent or not self.ready
+        reader = self._reader.first(Priority.RESOLUTION) if first else self._reader
         facts = await read_snapshot(reader, self._contracts.names, self._store.held)
         return Snapshot(tuple(facts), at)
 

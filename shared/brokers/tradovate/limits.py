@@ -123,6 +123,10 @@ class Cooldown:
         """The shorter wait of what an open position cannot do without."""
         return min(self.remaining_s, max(0.0, self._knock_at - self._clock.monotonic()))
 
+    def let_in(self) -> None:
+        """Somebody was answered: what an open position needs may be asked for at once."""
+        self._knock_at = float("-inf")
+
     def refused(self) -> None:
         now = self._clock.monotonic()
         self._knock_at = now + KNOCK_EVERY_S

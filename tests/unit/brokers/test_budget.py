@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from random import Random
@@ -110,6 +111,11 @@ async def test_a_record_that_is_away_stops_nobody_and_loses_nothing() -> None:
 
 def broker(clock: VirtualClock, venue: Venue) -> TradovateBroker:
     rng = Random(1)  # noqa: S311 - jitter, no secret
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        await clock.sleep(0.001)  # on their way side by side
+        return venue.over_http(request)
+
     return TradovateBroker(
         LOGIN,
         Urls.of("https://demo.tradovateapi.com/v1"),
@@ -117,7 +123,7 @@ def broker(clock: VirtualClock, venue: Venue) -> TradovateBroker:
         MemoryTokens(),
         rng,
         egress=Egress(clock, rng),
-        transport=httpx.MockTransport(venue.over_http),
+        transport=httpx.MockTransport(answer),
     )
 
 
@@ -144,6 +150,24 @@ def test_after_a_429_only_exits_and_stops_knock() -> None:
         await cold.snapshot()  # without a stream an exit learns of its legs by this alone
         await clock.sleep(31)
         assert await cold.place(ENTRY) == Accepted(5)
+
+    run(scene())
+
+
+def test_who_is_let_in_opens_the_door_for_exits_and_for_nobody_else() -> None:
+    async def scene() -> None:
+        clock, venue = VirtualClock(), Venue()
+        venue.http["auth/accesstokenrequest"] = token_answer(life_s=1e9)
+        cold = broker(clock, venue)
+        await cold.accounts()
+        venue.http["order/placeorder"] = (429, None)
+        venue.http["order/cancelorder"] = {"commandId": 3}
+        exit_ = replace(ENTRY, priority=Priority.EXIT)
+        turned_away, let_in = await asyncio.gather(cold.place(exit_), cold.cancel(11, "x"))
+        assert (turned_away, let_in) == (NotSent("broker.rate_limited", 1.75), Accepted(11))
+        venue.http["order/placeorder"] = {"orderId": 5}
+        assert await cold.place(exit_) == Accepted(5)
+        assert isinstance(await cold.place(ENTRY), NotSent)
 
     run(scene())
 
