@@ -23,6 +23,7 @@ from shared.runtime.logging import correlated
 
 _SWEEP_EVERY_S: Final = 0.5
 _CANCEL_AGAIN_AFTER_S: Final = 1.0
+_PUT_OFF_S: Final = 0.02  # about as long as a claim takes
 
 
 class Lanes:
@@ -73,6 +74,12 @@ class Lanes:
                 self._tasks.create_task(self._resizer.ask(due))
         if claims.claimed or claims.events:
             self.wake()  # what stood behind them may have its turn now
+        elif claims.put_off:
+            self._tasks.create_task(self._wake_soon())
+
+    async def _wake_soon(self) -> None:
+        await self._clock.sleep(_PUT_OFF_S)
+        self.wake()
 
     async def _carry(self, claimed: Claimed, claimed_at_s: float) -> None:
         with correlated(str(claimed.intent.signal_id or claimed.intent.id)):

@@ -49,6 +49,15 @@ _SETTINGS: Final = text(f"""
 """)
 
 
+# Two claims may have entries of one strategy, in logins of their own, and each would see the room
+# that the other is using up. So the entries of a strategy with a limit are judged by one claim at a
+# time. The lock is only tried: a claim has exits in it, too, and waits for nobody.
+_TRY: Final = text("""
+    SELECT k FROM unnest(CAST(:strategies AS bigint[])) AS k
+    WHERE NOT pg_try_advisory_xact_lock(9, CAST(k AS integer))
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class _Setting:
     row: Any
@@ -58,10 +67,14 @@ class _Setting:
 
 @dataclass(slots=True)
 class Facts:
-    """Of the entries of one claim, judged one after the other."""
+    """Of the entries of one claim, judged one after the other.
+
+    Entries that are `put_off` are left out: another claim is judging some of their strategy.
+    """
 
     entries: dict[IntentId, EntryFacts]
     known: Standings = field(default_factory=Standings)
+    put_off: bool = False
 
     def of(self, entry: IntentId) -> EntryFacts | None:
         """None for what is no entry, and for one whose strategy is not there any more."""
@@ -77,7 +90,7 @@ class Facts:
 
 
 async def entry_facts(connection: AsyncConnection, entries: Sequence[Any], now: datetime) -> Facts:
-    """In two statements, and one more where a rule of theirs concerns money."""
+    """In two statements, and two more where a rule of theirs concerns money."""
     if not entries:
         return Facts({})
     pairs = sorted({(row.strategy_id, row.account_id) for row in entries})
@@ -89,17 +102,36 @@ async def entry_facts(connection: AsyncConnection, entries: Sequence[Any], now: 
     settings = {
         (row.id, row.account_id): _Setting(row, strategy_of(row), link_of(row)) for row in found
     }
+    # Before the books are read: they have to show what the claim before this one did.
+    elsewhere = await _judged_elsewhere(connection, settings.values())
     accounts = sorted({AccountId(account) for _, account in pairs})
     books = await read_books(connection, accounts, has_left)
     out: dict[IntentId, EntryFacts] = {}
     for entry in entries:
         one = settings.get((entry.strategy_id, entry.account_id))
-        if one is not None:
+        if one is not None and one.strategy.id not in elsewhere:
             around = surroundings_of(one.row)
             here = books.get(one.link.account_id, EMPTY)
             scene = scene_of(here, one.strategy.id, around, now)
             out[IntentId(entry.id)] = EntryFacts(entry.root, one.strategy, one.link, scene)
-    return Facts(out, await _standings(connection, settings.values(), now))
+    known = await _standings(connection, settings.values(), now)
+    return Facts(out, known, put_off=bool(elsewhere))
+
+
+async def _judged_elsewhere(
+    connection: AsyncConnection, settings: Iterable[_Setting]
+) -> frozenset[StrategyId]:
+    """Strategies with a limit that another claim holds; the others are ours until we commit."""
+    limited = {
+        scope.id
+        for one in settings
+        for scope in _scopes(one)
+        if scope.kind is ScopeKind.STRATEGY and scope.is_limited
+    }
+    if not limited:
+        return frozenset()
+    rows = await connection.execute(_TRY, {"strategies": sorted(limited)})
+    return frozenset(StrategyId(row.k) for row in rows)
 
 
 async def _standings(

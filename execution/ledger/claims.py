@@ -150,7 +150,7 @@ async def claim(
     resizes = []
     for row in rows:
         if row.role == "entry" and not (row.nobody_says_stop and row.id in facts.entries):
-            continue  # a word is being said that this transaction cannot see: the next one will
+            continue  # something is being said, or sent, that we cannot see: the next claim will
         candidate = _candidate(row, legs.get(row.id, ()), working.get(row.id, ()))
         verdict = judge(replace(candidate, facts=facts.of(row.id)))
         if isinstance(verdict, Send):
@@ -169,7 +169,7 @@ async def claim(
     await _freeze(connection, sends, now)
     events = await _end(connection, endings, now)
     claimed = tuple(_claimed(row, send) for row, send in sends)
-    return Claims(claimed, tuple(cancels), tuple(events), tuple(resizes))
+    return Claims(claimed, tuple(cancels), tuple(events), tuple(resizes), put_off=facts.put_off)
 
 
 def _over(pairs: Sequence[rungs.Turn]) -> dict[IntentId, tuple[AccountId, End]]:

@@ -25,7 +25,7 @@ from shared.domain.risk.memory import prop_to_json, reached_to_json
 from shared.domain.risk.scope import Scope, ScopeKind, news_of
 from shared.ports.ledger import Closing
 
-_LOCK: Final = text("SELECT pg_advisory_xact_lock(8, 0)")
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(10, 0)")
 _ACCOUNTS: Final = text("""
     SELECT a.id AS account_id, sa.strategy_id FROM accounts a
     LEFT JOIN (

@@ -110,12 +110,16 @@ class LegResize:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """`resizes`: for each part that waits for its legs, what they have to become, in that order."""
+    """`resizes`: for each part that waits for its legs, what they have to become, in that order.
+
+    `put_off`: another claim was at work on the same money; ask again in a moment.
+    """
 
     claimed: tuple[Claimed, ...]
     cancels: tuple[Cancel, ...]
     events: tuple[Envelope, ...]
     resizes: tuple[tuple[LegResize, ...], ...] = ()
+    put_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
