@@ -64,10 +64,11 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     bell = publisher.offer
     ledger, prices = PostgresLedger(engine, clock), Prices(clock)
     logins = Logins(ledger, clock, holder=f"{NAME}-{uuid4()}")
-    lanes = Lanes(ledger, logins, Placer(ledger, logins, clock), prices, bell, clock)
+    news = load_news(settings.news_file)
+    lanes = Lanes(ledger, logins, Placer(ledger, logins, clock), prices, bell, clock, news=news)
     protector = Protector(ledger, logins, prices, bell, clock)
     reconcile = Reconcile(ledger, logins, bell, clock, read_every_s=settings.reconcile_every_s)
-    age_s, decide = settings.signal_max_age_s, with_news(load_news(settings.news_file))
+    age_s, decide = settings.signal_max_age_s, with_news(news)
     planner = Planner(ledger, bell, clock, max_age_s=age_s, planned=lanes.wake, decide_by=decide)
     vault = Opener(settings.vault_private_key.get_secret_value())
     egress = make_egress(settings, engine, clock)

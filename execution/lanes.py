@@ -12,11 +12,13 @@ from typing import Final
 from execution.bell import Bell
 from execution.hours import by_hours, kept_back
 from execution.logins import Logins
+from execution.news import told
 from execution.placer import Placer
 from execution.prices import Prices
 from execution.resizer import Resizer
 from execution.rounds import Rounds
 from shared.domain.claim import Candidate, Verdict, judge
+from shared.domain.rules.prop import NewsWindow
 from shared.ports.clock import Clock
 from shared.ports.ledger import Cancel, Claimed, Judge, Lease, Ledger
 from shared.runtime.logging import correlated
@@ -35,13 +37,17 @@ class Lanes:
         prices: Prices,
         bell: Bell,
         clock: Clock,
+        *,
+        news: tuple[NewsWindow, ...] = (),
     ) -> None:
+        """`news`: the installation's windows, in which prop accounts do not enter."""
         self._ledger = ledger
         self._logins = logins
         self._placer = placer
         self._prices = prices
         self._bell = bell
         self._clock = clock
+        self._news = news
         self._rounds = Rounds("claiming", _SWEEP_EVERY_S, self._round)
         self._tasks: asyncio.TaskGroup
         self._cancelled_at_s: dict[int, float] = {}
@@ -92,7 +98,7 @@ class Lanes:
     def _judge(self, candidate: Candidate) -> Verdict:
         intent = candidate.intent
         quote = self._prices.reference(intent.contract, intent.action)
-        return judge(candidate, self._clock.now(), quote)
+        return judge(told(candidate, self._news), self._clock.now(), quote)
 
     def _is_due(self, cancel: Cancel) -> bool:
         """Cancelling twice is harmless, but once a second is enough."""

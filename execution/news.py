@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from shared.domain.claim import Candidate
 from shared.domain.decision.decide import decide
 from shared.domain.decision.scene import Scene
 from shared.domain.plan import Denied, Plan
@@ -29,3 +30,11 @@ def with_news(news: tuple[NewsWindow, ...]) -> Decide:
         return decide(signal, strategy, link, replace(scene, news=news))
 
     return decide_with_news if news else decide
+
+
+def told(candidate: Candidate, news: tuple[NewsWindow, ...]) -> Candidate:
+    """The candidate, its scene with these windows if it is an entry."""
+    facts = candidate.facts
+    if facts is None or not news:
+        return candidate
+    return replace(candidate, facts=replace(facts, scene=replace(facts.scene, news=news)))

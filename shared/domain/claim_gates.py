@@ -1,8 +1,8 @@
 """The gates that are asked again when an entry's turn has come, of what is true then.
 
 Minutes may lie between the plan and the claim: somebody said stop, another order filled, money was
-lost, a limit was lowered, the market closed. What depends on the alert alone (pace, windows,
-follows) was settled when it was decided.
+lost, a limit was lowered, the market closed, a prop firm's clock moved on. What depends on the
+alert alone (pace, the owner's own windows, follows) was settled when it was decided.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shared.domain.decision.rungs import Exits, Rung
 from shared.domain.decision.scene import Scene
 from shared.domain.decision.standings import in_scene
 from shared.domain.decision.words import Move
-from shared.domain.gates import Gate, controls, limits, money, ownership, price, session
+from shared.domain.gates import Gate, controls, firm, limits, money, ownership, price, session
 from shared.domain.ladder import At, Offset, Place
 from shared.domain.order import OrderIntent, Role
 from shared.domain.plan import Denied
@@ -29,6 +29,9 @@ GATES: Final[tuple[Gate, ...]] = (
     controls.halted,
     session.contract_ends,
     session.market_closed,
+    firm.outside_firm_hours,
+    firm.around_news,
+    firm.past_flat_by,
     ownership.owned_by_another,
     price.stop_behind_market,
     price.out_of_band,

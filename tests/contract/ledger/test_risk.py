@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,8 +12,9 @@ from shared.domain.alert_signal import SignalOrderType
 from shared.domain.order import Action, OrderIntent, Role
 from shared.domain.rules import AccountRules, StrategyRules
 from shared.domain.rules.bracket import Bracket, DistanceUnit, Stop, plain_bracket
+from shared.domain.rules.entries import Hours, Window
 from shared.domain.rules.limits import Limits
-from shared.domain.rules.prop import PropRules
+from shared.domain.rules.prop import NewsWindow, PropRules
 from shared.ports.broker import BalanceFact
 from tests.contract.ledger.world import BROKER_ACCOUNTS, BUY, SELL, World
 
@@ -198,6 +199,29 @@ async def test_a_floor_touched_since_the_plan_stops_the_entry(world: World) -> N
     await look(world, "19900")
     assert await left(world) == 0
     assert [each for each, _ in await blocked(world)] == ["prop.drawdown"]
+
+
+NEWS = NewsWindow(on=date(2026, 11, 2), start=time(9, 55), stop=time(10, 5))
+SHUT = Hours(windows=(Window(start=time(11), stop=time(16)),))
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"news": (NEWS,)}, "prop.news"),
+        ({"hours": SHUT}, "prop.hours"),
+        ({"flat_by": time(9, 59)}, "prop.flat_by"),
+    ],
+)
+async def test_a_firms_clock_that_moved_on_since_the_plan_stops_the_entry(
+    world: World, more: dict[str, object], code: str
+) -> None:
+    """It is 10:00 in New York."""
+    planned = await world.signal(BUY)
+    firm = {"name": "F", "start_balance_usd": D(50000), "drawdown_usd": D(2000), **more}
+    await world.set_account(AccountRules(prop=PropRules.model_validate(firm)))
+    assert await left(world) == 0
+    assert (await world.decision(planned))[:2] == ("BLOCKED", code)
 
 
 async def test_an_entry_without_a_stop_does_not_leave_under_a_loss_limit(world: World) -> None:
