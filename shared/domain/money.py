@@ -35,6 +35,12 @@ def to_cents(amount: Decimal) -> Usd:
     return amount.quantize(_CENT, context=_ROUNDING)
 
 
+def usd_text(amount: Usd) -> str:
+    """As people read it: with cents, and only with more digits where there are some."""
+    cents = to_cents(amount)
+    return f"{cents if cents == amount else amount.normalize():f}"
+
+
 def gross_usd(
     entry_price: Decimal, exit_price: Decimal, qty_signed: int, point_value: Decimal
 ) -> Usd:

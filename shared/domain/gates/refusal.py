@@ -6,7 +6,9 @@ A gate can refuse only with a refusal it declared, so the printed table is whole
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
+from shared.domain.money import usd_text
 from shared.domain.plan import Denied, blocked
 
 
@@ -20,5 +22,11 @@ class Refusal:
 
     def deny(self, **detail: object) -> Denied:
         """Blocked, in plain words. Raises KeyError when a value of the sentence is missing."""
-        values = {name: str(value) for name, value in detail.items()}
+        values = {name: _in_words(name, value) for name, value in detail.items()}
         return blocked(self.code, self.says.format(**values), **values)
+
+
+def _in_words(name: str, value: object) -> str:
+    if isinstance(value, Decimal) and name.endswith("_usd"):
+        return usd_text(value)
+    return str(value)

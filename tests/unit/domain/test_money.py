@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.money import gross_usd, to_cents
+from shared.domain.money import gross_usd, to_cents, usd_text
 
 prices = st.decimals(min_value=-100_000, max_value=100_000, places=8)
 sizes = st.integers(min_value=-10_000, max_value=10_000)
@@ -76,3 +76,18 @@ def test_gross_ignores_the_precision_of_the_thread() -> None:
 def test_gross_refuses_to_lose_a_digit() -> None:
     with pytest.raises(Inexact):
         gross_usd(Decimal(0), Decimal("1" * 60), 1, Decimal("1.1"))
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        ("1500.000000", "1500.00"),
+        ("1500", "1500.00"),
+        ("1E+3", "1000.00"),
+        ("-60.5", "-60.50"),
+        ("7.8125", "7.8125"),
+        ("0.000", "0.00"),
+    ],
+)
+def test_an_amount_is_written_with_cents_and_never_rounded(amount: str, words: str) -> None:
+    assert usd_text(Decimal(amount)) == words
