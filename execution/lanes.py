@@ -10,6 +10,7 @@ import asyncio
 from typing import Final
 
 from execution.bell import Bell
+from execution.held_up import by_rest, held_up
 from execution.hours import by_hours, kept_back
 from execution.logins import Logins
 from execution.news import told
@@ -63,7 +64,9 @@ class Lanes:
 
     async def _round(self) -> None:
         for keeps_hours, leases in by_hours(self._logins.sendable(), self._logins):
-            await self._claim(leases, self._judge_by_hours if keeps_hours else self._judge)
+            judged = self._judge_by_hours if keeps_hours else self._judge
+            for rests, some in by_rest(leases, self._logins):
+                await self._claim(some, _with_legs_on(judged) if rests else judged)
 
     async def _claim(self, leases: list[Lease], judge: Judge) -> None:
         claimed_at_s = self._clock.monotonic()
@@ -113,3 +116,7 @@ class Lanes:
         }
         self._cancelled_at_s[cancel.broker_order_id] = now_s
         return True
+
+
+def _with_legs_on(judged: Judge) -> Judge:
+    return lambda candidate: held_up(candidate, judged(candidate))

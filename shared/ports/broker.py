@@ -348,6 +348,13 @@ class Broker(Protocol):
         """Seconds since the last frame of the user feed."""
 
     @property
+    def rests_s(self) -> float:
+        """For so long no order can be placed, though others can be cancelled and modified.
+
+        More than 0 as well while nobody is signed in.
+        """
+
+    @property
     def health(self) -> LoginHealth:
         """How this login is doing now."""
 

@@ -10,6 +10,7 @@ from typing import Final
 from shared.domain.alert_signal import Side, Signal, SignalKind
 from shared.domain.order import IntentState, Role
 from shared.ports.broker import LoginState
+from shared.ports.ledger import STUCK
 from tests.simulation.executor import Executor, executing
 from tests.simulation.test_without_reference import (
     PRICE,
@@ -22,11 +23,16 @@ from tests.simulation.test_without_reference import (
     working,
 )
 from tests.simulation.venue_in_process import world
+from tests.simulation.verdict import ALARM_S_MAX, NAKED_S_MAX
 from tests.simulation.virtual_loop import run_virtual
 
 CLOSE: Final = Signal(kind=SignalKind.CLOSE, dialect="test")
 BUY: Final = Signal(kind=SignalKind.ORDER, dialect="test", side=Side.BUY, quantity=2)
 HOUR_S: Final = 3_600.0
+
+
+def kinds(executor: Executor) -> set[str]:
+    return {order.order_type for order in working(executor)}
 
 
 def states(executor: Executor, role: Role) -> list[IntentState]:
@@ -85,3 +91,53 @@ async def captcha() -> None:
 
 def test_after_the_hour_of_a_captcha_exits_go_and_entries_are_stale() -> None:
     run_virtual(captcha())
+
+
+async def hold_up(executor: Executor, fault: str, **options: object) -> None:
+    """A position with its bracket, and a further entry to which the broker says: not now."""
+    await executor.world.price(ROOT, PRICE)
+    await executor.world.clock.sleep(1.0)
+    executor.buy(PRICE)
+    await executor.until(lambda: kinds(executor) == {"Limit", "Stop"}, STAGE_S_MAX)
+    await executor.world.control("fault", name=fault, on="order", **options)
+    executor.buy(PRICE)
+    await executor.until(lambda: executor.logins.all()[0].broker.rests_s > 0, STAGE_S_MAX)
+
+
+async def exit_behind_a_penalty() -> None:
+    async with world(7) as venue, executing(venue, 7) as executor:
+        await hold_up(executor, "time_penalty", p_time=60)
+        executor.close()
+        asked_s = venue.clock.monotonic()
+        while venue.clock.monotonic() - asked_s < 50:
+            assert (net(executor), kinds(executor)) == (2, {"Limit", "Stop"})
+            await venue.clock.sleep(1.0)
+        told = [code for at_s, code in executor.alarms if at_s - asked_s <= ALARM_S_MAX]
+        assert told == [STUCK]
+        await executor.until(lambda: net(executor) == 0, STAGE_S_MAX)
+        await venue.clock.sleep(SETTLE_S)
+        assert (net(executor), working(executor)) == (0, [])
+        assert states(executor, Role.EXIT) == [IntentState.FILLED]
+        assert states(executor, Role.ENTRY)[1:] == [IntentState.SKIPPED]
+        assert all(spell.open_s <= NAKED_S_MAX for spell in executor.watch.spells)
+
+
+def test_legs_work_on_until_the_login_may_place_the_exit() -> None:
+    run_virtual(exit_behind_a_penalty())
+
+
+async def stop_behind_a_captcha() -> None:
+    async with world(7) as venue, executing(venue, 7) as executor:
+        await hold_up(executor, "captcha_penalty")
+        executor.close()
+        await venue.clock.sleep(10 * SETTLE_S)
+        assert (net(executor), kinds(executor)) == (2, {"Limit", "Stop"})
+        await venue.price(ROOT, PRICE - 14)
+        await executor.until(lambda: net(executor) == 0, STAGE_S_MAX)
+        await venue.clock.sleep(SETTLE_S)
+        assert (net(executor), working(executor)) == (0, [])
+        assert states(executor, Role.EXIT) == [IntentState.SKIPPED]
+
+
+def test_the_stop_of_an_exit_that_waits_still_stops() -> None:
+    run_virtual(stop_behind_a_captcha())

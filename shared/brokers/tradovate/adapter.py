@@ -137,6 +137,7 @@ class TradovateBroker:
         self._tickets: Recent[str, str] = Recent()
         self._knock_at_s = float("-inf")
         self._captcha_until_s = float("-inf")
+        self._penalty_until_s = float("-inf")
 
     # --- holding the login --------------------------------------------------------------------
     async def run(self) -> None:
@@ -171,6 +172,13 @@ class TradovateBroker:
     @property
     def age_s(self) -> float:
         return self._feed.age_s
+
+    @property
+    def rests_s(self) -> float:
+        if self._auth.held is None and self._feed.socket is None:
+            return limits.QUICK_RETRY_S  # whoever signs in may be back at any time
+        until_s = max(self._captcha_until_s, self._penalty_until_s)
+        return max(0.0, until_s - self._clock.monotonic())
 
     @property
     def health(self) -> LoginHealth:
@@ -291,6 +299,8 @@ class TradovateBroker:
                 self._board.rest(CAPTCHA, limits.CAPTCHA_REST_S)
             else:
                 self._tickets[ticket_key] = drawn.value
+                until_s = self._clock.monotonic() + drawn.wait_s
+                self._penalty_until_s = max(self._penalty_until_s, until_s)
         if isinstance(reply, Answered):
             self._mind_the_door(is_open=reply.status != _TOO_MANY)
         return reply

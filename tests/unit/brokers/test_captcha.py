@@ -85,6 +85,35 @@ async def test_nothing_is_placed_for_an_hour_and_cancels_go_on(
     assert await broker.cancel(11, str(uuid4())) == Accepted(11)
 
 
+async def test_who_asks_knows_how_long_no_order_can_be_placed(
+    broker: TradovateBroker, clock: FakeClock, door: Door
+) -> None:
+    assert broker.rests_s == 0
+    door.answer = {"p-ticket": "T1", "p-time": 19}
+    assert await broker.place(ENTRY) == NotSent("broker.penalty", 19)
+    assert broker.rests_s == 19
+    clock.advance(19)
+    assert broker.rests_s == 0
+    door.answer = ASKED_FOR
+    await broker.place(EXIT)
+    clock.advance(600)
+    assert broker.rests_s == CAPTCHA_REST_S - 600
+    clock.advance(CAPTCHA_REST_S)
+    assert broker.rests_s == 0
+
+
+async def test_nobody_signed_in_places_nothing(clock: FakeClock, door: Door) -> None:
+    broker = TradovateBroker(
+        LOGIN,
+        Urls.of("http://127.0.0.1:9/v1"),
+        clock,
+        MemoryTokens(),
+        Random(7),  # noqa: S311 - jitter, no secret
+        transport=httpx.MockTransport(door),
+    )
+    assert broker.rests_s > 0
+
+
 async def test_after_the_hour_an_exit_is_tried_without_the_persons_ticket(
     broker: TradovateBroker, clock: FakeClock, door: Door
 ) -> None:
