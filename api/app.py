@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from api import access, errors
 from api.accounts import endpoints as accounts
 from api.auth import endpoints as auth
+from api.commands import endpoints as commands
+from api.connections import endpoints as connections
 from api.dashboard import endpoints as dashboard
 from api.edge import Edge
 from api.recorder import endpoints as recorder
@@ -26,6 +28,8 @@ ROUTERS: Final = (
     *webhooks.ROUTERS,
     *strategies.ROUTERS,
     *accounts.ROUTERS,
+    *connections.ROUTERS,
+    *commands.ROUTERS,
     *trades.ROUTERS,
     *dashboard.ROUTERS,
     *recorder.ROUTERS,

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from execution.averager import Averager
 from execution.bell import Bell
 from execution.brokers import make_broker, make_egress
 from execution.calendar_round import CalendarRound
 from execution.commands import Commands
 from execution.consents import Consents
+from execution.drift_watch import DriftWatch
 from execution.intake import STREAMS, Intake
 from execution.lanes import Lanes
 from execution.ledger import PostgresLedger
+from execution.ledger.averages import PostgresAveraging
 from execution.ledger.consents import ConsentBook
 from execution.ledger.due import PostgresAgenda
+from execution.ledger.trials import TrialBook
 from execution.login import Login
 from execution.logins import Logins
 from execution.news import load_news, with_news
@@ -29,6 +33,7 @@ from execution.resolver import Resolver
 from execution.risk_watch import RiskWatch
 from execution.settings import ExecutionSettings
 from execution.tokens import TokenStore
+from execution.trials import Trials
 from shared.db.controls import CHANNEL
 from shared.db.engine import make_engine
 from shared.db.outbox import Outbox
@@ -45,6 +50,9 @@ from shared.streams.publisher import Publisher
 from shared.streams.quotes import QuoteStream
 from shared.vault import Opener
 
+if TYPE_CHECKING:  # the client imports it late: start-up time
+    from redis.asyncio import Redis
+
 NAME = "execution"
 
 
@@ -53,10 +61,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     clock = service.clock
     engine = make_engine(settings.database_url.get_secret_value(), NAME, pool_size=16)
     service.resources.push_async_callback(engine.dispose)
-    redis_url = settings.redis_url.get_secret_value()
-    redis, listening = publishing(redis_url, NAME), reading(redis_url, NAME)
-    service.resources.push_async_callback(redis.aclose)
-    service.resources.push_async_callback(listening.aclose)
+    redis, listening = _redis(settings, service)
     await service.wait_for("postgresql", lambda: require_durable(settings.env, engine, redis))
 
     outbox = Outbox(engine)
@@ -72,11 +77,12 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     planner = Planner(ledger, bell, clock, max_age_s=age_s, planned=lanes.wake, decide_by=decide)
     vault = Opener(settings.vault_private_key.get_secret_value())
     egress = make_egress(settings, engine, clock)
-    consents = Consents(
-        ledger, ConsentBook(engine, clock), logins, vault, settings, egress, bell, clock
-    )
+    parts = logins, vault, settings, egress, bell, clock
+    consents = Consents(ledger, ConsentBook(engine, clock), *parts)
+    trials = Trials(ledger, TrialBook(engine, clock), *parts)
+    others = {**consents.bells, **trials.bells}
     commands = Commands(
-        ledger, bell, clock, reconcile=reconcile.read_now, planned=lanes.wake, others=consents.bells
+        ledger, bell, clock, reconcile=reconcile.read_now, planned=lanes.wake, others=others
     )
     intake = Intake(Group(listening, NAME, "1", STREAMS), planner, commands, clock)
 
@@ -88,15 +94,12 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     async def make_login(lease: Lease) -> Login:
         row = await ledger.login(lease.connection_id)
         tokens = TokenStore(ledger, vault, row)
+        await trials.hand_over(row, tokens)
         broker = make_broker(row, vault, tokens, settings, clock, egress)
         await egress.spending.sync()  # what the login's last owner spent of this hour
         return Login(lease, row, broker, ledger, prices, bell, clock, changed=changed)
 
-    readiness = Readiness(clock)
-    readiness.add("outbox_age_s", outbox.oldest_unpublished_age_s, at_most=30.0)
-    await service.resources.enter_async_context(
-        health_server(settings.health_host, settings.health_port, readiness)
-    )
+    await _health(settings, service, outbox)
     service.on_drain(egress.spending.sync)
     service.on_drain(logins.release)
     for name, work in {
@@ -112,13 +115,34 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "commands": commands.rounds.run(),
         "controls": Notices(engine.url, CHANNEL, (lanes.wake, commands.rounds.wake), clock).run(),
         "consents": consents.rounds.run(),
+        "trials": trials.run(),
         "calendar": CalendarRound(
             PostgresAgenda(engine, clock), logins, bell, clock, planned=lanes.wake
+        ).rounds.run(),
+        "averager": Averager(
+            PostgresAveraging(engine, clock), logins, prices, clock, planned=lanes.wake, news=news
         ).rounds.run(),
         "spending": egress.spending.run(),
         "quotes": prices.publish(QuoteStream(redis, clock)),
     }.items():
         service.spawn(name, work)
+
+
+def _redis(settings: ExecutionSettings, service: Service) -> tuple[Redis, Redis]:
+    """For publishing, and for listening, which waits on its connection."""
+    url = settings.redis_url.get_secret_value()
+    made = publishing(url, NAME), reading(url, NAME)
+    for client in made:
+        service.resources.push_async_callback(client.aclose)
+    return made
+
+
+async def _health(settings: ExecutionSettings, service: Service, outbox: Outbox) -> None:
+    readiness = Readiness(service.clock)
+    readiness.add("outbox_age_s", outbox.oldest_unpublished_age_s, at_most=30.0)
+    await service.resources.enter_async_context(
+        health_server(settings.health_host, settings.health_port, readiness)
+    )
 
 
 def _looks(
@@ -127,5 +151,6 @@ def _looks(
     """What looks again and again, and is woken by nobody."""
     return {
         "resolver": Resolver(ledger, logins, bell, clock).run(),
+        "drift": DriftWatch(ledger, logins, bell, clock).rounds.run(),
         "risk": RiskWatch(ledger, logins, prices, bell).rounds.run(),
     }

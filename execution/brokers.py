@@ -72,7 +72,11 @@ def make_broker(
 
 def urls_of(row: LoginRow, settings: ExecutionSettings) -> Urls:
     """Where the login's environment is served."""
-    environment = Environment(row.environment)
+    return urls_in(Environment(row.environment), settings)
+
+
+def urls_in(environment: Environment, settings: ExecutionSettings) -> Urls:
+    """Where an environment is served."""
     base = {
         Environment.PAPER: settings.paper_url,
         Environment.DEMO: settings.tradovate_demo_url,

@@ -30,6 +30,7 @@ async def list_accounts(connection: AsyncConnection) -> list[AccountOut]:
         .join(broker_connections, broker_connections.c.id == accounts.c.connection_id)
         .outerjoin(account_balances, account_balances.c.account_id == accounts.c.id)
         .outerjoin(risk_state, risk_state.c.account_id == accounts.c.id)
+        .where(broker_connections.c.deleted_at.is_(None))
         .order_by(accounts.c.connection_id, accounts.c.id)
         .limit(_ACCOUNTS_MAX)
     )

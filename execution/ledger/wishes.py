@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -22,7 +24,8 @@ _OPEN: Final = text("""
 """)
 _ANSWER: Final = text("""
     INSERT INTO command_results (command_id, user_id, status, code, message, detail)
-    VALUES (:id, :user, :status, :code, :message, '{}') ON CONFLICT (command_id) DO NOTHING
+    VALUES (:id, :user, :status, :code, :message, CAST(:detail AS jsonb))
+    ON CONFLICT (command_id) DO NOTHING
     RETURNING command_id
 """)
 
@@ -41,6 +44,8 @@ async def answer(
     code: str,
     message: str,
     now: datetime,
+    *,
+    detail: Mapping[str, object] | None = None,
 ) -> list[Envelope]:
     """At most one result for a command; a second answer changes nothing."""
     parameters = {
@@ -49,6 +54,7 @@ async def answer(
         "status": status,
         "code": code,
         "message": message,
+        "detail": json.dumps({} if detail is None else dict(detail)),
     }
     if (await connection.execute(_ANSWER, parameters)).first() is None:
         return []

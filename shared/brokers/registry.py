@@ -14,6 +14,13 @@ from shared.ports.broker import Broker
 from shared.ports.clock import Clock
 
 
+class Closable(Broker, Protocol):
+    """A broker that may also be asked without being held."""
+
+    async def aclose(self) -> None:
+        """For whoever only read: close every connection. The end of `run` does it too."""
+
+
 class Factory(Protocol):
     """What makes the broker of one login; `egress` is shared by all logins of the process."""
 
@@ -26,7 +33,7 @@ class Factory(Protocol):
         rng: Random,
         *,
         egress: Egress | None = None,
-    ) -> Broker: ...
+    ) -> Closable: ...
 
 
 BROKERS: Final[Mapping[str, Factory]] = {

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     Numeric,
@@ -34,9 +35,18 @@ broker_connections = Table(
     Column("client_secret_sealed", LargeBinary),
     c.text("device_id"),
     Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    # What it traded stays on record; its secrets go at once, and its name may be connected again.
+    Column("deleted_at", c.WHEN),
     c.created(),
     c.updated(),
-    UniqueConstraint("broker", "environment", "login_name"),
+    Index(
+        "uq_broker_connections_login",
+        "broker",
+        "environment",
+        text("lower(login_name)"),
+        unique=True,
+        postgresql_where=text("deleted_at IS NULL"),
+    ),
     comment="One login at a broker; exactly one execution process drives it (see leases).",
 )
 

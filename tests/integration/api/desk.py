@@ -37,7 +37,10 @@ class Browser:
         return answer.json()
 
     async def post(self, path: str, body: Any = None, status: int = 200) -> Any:
-        answer = await self.http.post(path, json=body, headers=await csrf(self.http))
+        return await self.send("POST", path, body, status)
+
+    async def send(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
+        answer = await self.http.request(method, path, json=body, headers=await csrf(self.http))
         assert answer.status_code == status, answer.text
         return answer.json()
 
