@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -29,14 +28,14 @@ from tests.contract.ledger.world import (
     BROKER_ACCOUNTS,
     STOP_LOSS_TICKS,
     STRATEGIES,
-    TABLES,
     TAKE_PROFIT_TICKS,
     Row,
     World,
 )
-from tests.fixtures.servers import PostgresServer
+from tests.fixtures.emptying import empty
+from tests.fixtures.servers import DatabaseUrls
 
-_JSON: Final = ("body", "detail", "moves", "reached", "prop")
+_JSON: Final = ("body", "detail", "moves", "reached", "prop", "compared")
 
 
 class PostgresWorld(World):
@@ -99,7 +98,7 @@ class PostgresWorld(World):
 
     async def begin_anew(self) -> None:
         """An empty database, numbered from 1 again."""
-        await self.db.execute(f"TRUNCATE users, {', '.join(TABLES)} RESTART IDENTITY CASCADE")
+        await empty(self.db)
         self.clock = StandingClock()
         self.ledger = PostgresLedger(self._engine, self.clock)
         await self.people()
@@ -179,21 +178,28 @@ def _row(record: Mapping[str, Any]) -> Row:
     return out
 
 
-_numbers = itertools.count(1)
+async def make_database(urls: DatabaseUrls) -> None:
+    """Ready for worlds that live in it one after the other."""
+    owner = await _connect(urls)
+    try:
+        await stop_clock(owner)
+    finally:
+        await owner.close()
 
 
 @asynccontextmanager
-async def postgres_world(server: PostgresServer, template: str) -> AsyncIterator[PostgresWorld]:
-    """In a database of its own."""
-    urls = server.create(f"ledger_{next(_numbers)}", template)
-    owner = await asyncpg.connect(urls.owner.replace("+asyncpg", ""))
+async def postgres_world(urls: DatabaseUrls) -> AsyncIterator[PostgresWorld]:
+    """In a database of `make_database`, emptied first."""
+    owner = await _connect(urls)
     engine = make_engine(urls.execution, "test")
     try:
-        await stop_clock(owner)
         world = PostgresWorld(owner, engine)
-        await world.people()
+        await world.begin_anew()
         yield world
     finally:
         await engine.dispose()
         await owner.close()
-        server.drop(urls.name)
+
+
+async def _connect(urls: DatabaseUrls) -> asyncpg.Connection[Any]:
+    return await asyncpg.connect(urls.owner.replace("+asyncpg", ""))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.contract.ledger.history import History
 from tests.contract.ledger.postgres_world import PostgresWorld, postgres_world
 from tests.contract.ledger.twin_world import TwinWorld
-from tests.fixtures.servers import PostgresServer
+from tests.fixtures.servers import DatabaseUrls
 
 FULL = os.environ.get("TM_FULL") == "1"
 # Seconds matter in the gate: each example is some forty transactions on a shared machine.
@@ -34,10 +34,10 @@ _STEPS = st.lists(
 
 @pytest.mark.timeout(3_600 if FULL else 300)
 def test_both_ledgers_live_the_same_history(
-    postgres_server: PostgresServer, template_database: str
+    ledger_database: DatabaseUrls,
 ) -> None:
     with asyncio.Runner() as runner:
-        context = postgres_world(postgres_server, template_database)
+        context = postgres_world(ledger_database)
         real = runner.run(context.__aenter__())
         try:
             _compare(runner, real)

@@ -10,7 +10,7 @@ import pytest
 from tests.contract.ledger.postgres_world import postgres_world
 from tests.contract.ledger.street import Street
 from tests.contract.ledger.twin_world import TwinWorld
-from tests.fixtures.servers import PostgresServer
+from tests.fixtures.servers import DatabaseUrls
 
 FULL = os.environ.get("TM_FULL") == "1"
 # In the gate as many as fit into seconds; the full run explores.
@@ -35,9 +35,9 @@ async def _twin(seed: int) -> int:
 
 @pytest.mark.timeout(3_600 if FULL else 120)
 async def test_no_history_passes_a_limit_in_postgresql(
-    postgres_server: PostgresServer, template_database: str
+    ledger_database: DatabaseUrls,
 ) -> None:
-    async with postgres_world(postgres_server, template_database) as world:
+    async with postgres_world(ledger_database) as world:
         for seed in range(REAL_HISTORIES):
             await world.begin_anew()
             (world.lease,) = await world.ledger.renew_leases("me")
