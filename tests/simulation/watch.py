@@ -44,9 +44,10 @@ class Spell:
 
     began_s: float
     after_id: int  # the venue's last id when it began
+    in_exit: bool  # it began in the middle of an exit of ours, which took the stop away
     ended_s: float | None = None
-    # When it could be known: at once in the middle of an exit of ours, which took the stop away;
-    # else from when the venue's word of it could arrive, because nobody knows what was not told.
+    # When it could be known: at once in such an exit; else from when the venue's word of it could
+    # arrive, because nobody knows what was not told, or we were seen to know by ending it.
     known_s: float | None = None
     open_s: float = 0.0  # of it, while the venue would have taken a stop
     first: str | None = None  # client id of the first new order of ours that the venue took in it
@@ -171,14 +172,16 @@ class Watch:
             spell.open_s += now_s - self._looked_s
         if self.exposed() > self.covered():
             if spell is None:
-                spell = Spell(now_s, self.world.venue.store.last_id)
+                spell = Spell(now_s, self.world.venue.store.last_id, self.exits())
                 self.spells.append(spell)
         elif spell is not None:
             spell.ended_s = now_s
         if spell is not None and spell.known_s is None:
             waited = now_s - spell.began_s >= _HEARD_AFTER_S
-            if self.exits() or (waited and self._is_told()):
-                spell.known_s = spell.began_s if self.exits() else now_s
+            if spell.in_exit:
+                spell.known_s = spell.began_s
+            elif self.exits() or (waited and self._is_told()):
+                spell.known_s = now_s
         if spell is not None and spell.first is None:
             spell.first = self._first_after(spell.after_id)
         self._looked_s = now_s
