@@ -57,7 +57,8 @@ _SCOPES: Final = text("""
     ORDER BY scope, id
 """)
 # The accounts asked for, and all of the strategies asked for. Of fills, the running week. A stop
-# covers nothing that is held before its own entry has begun to fill.
+# covers nothing that is held before its own entry has begun to fill. Where no quote was seen, as
+# in the first moment of a position, the account's own last fill in the contract is a price as well.
 _FACTS: Final = text("""
     WITH ours AS (
       SELECT unnest(CAST(:accounts AS bigint[])) AS id
@@ -67,7 +68,8 @@ _FACTS: Final = text("""
         WHERE strategy_id = ANY (CAST(:strategies AS bigint[])) AND net_qty <> 0
     )
     SELECT 'held' AS what, p.account_id, p.strategy_id, p.contract, p.root, p.net_qty AS qty,
-      p.avg_price AS base, CASE WHEN p.net_qty > 0 THEN k.bid ELSE k.ask END AS price,
+      p.avg_price AS base,
+      coalesce(CASE WHEN p.net_qty > 0 THEN k.bid ELSE k.ask END, own.price) AS price,
       CAST(NULL AS uuid) AS id, NULL AS action, CAST(NULL AS integer) AS offset_ticks,
       CAST(NULL AS numeric) AS offset_percent, false AS pending,
       coalesce(CAST(s.rules ->> 'slippage_ticks' AS integer), 0) AS slippage_ticks,
@@ -77,6 +79,11 @@ _FACTS: Final = text("""
     LEFT JOIN strategies s ON s.id = p.strategy_id
     LEFT JOIN risk_prices k ON k.connection_id = a.connection_id AND k.contract = p.contract
       AND k.seen_at > :fresh
+    LEFT JOIN LATERAL (
+      SELECT f.price FROM fills f WHERE f.account_id = p.account_id AND f.contract = p.contract
+        AND f.active AND f.trade_date >= :monday AND f.filled_at > :fresh
+      ORDER BY f.filled_at DESC, f.broker_fill_id DESC LIMIT 1
+    ) own ON k.contract IS NULL
     UNION ALL
     SELECT 'stop', l.account_id, l.strategy_id, l.contract, l.root, l.qty - l.filled_qty,
       e.fill_value / e.filled_qty, l.stop_price, l.id, e.action, l.offset_ticks,

@@ -16,7 +16,8 @@ from shared.domain.money import Usd
 from shared.domain.order import OrderIntent, Role
 from shared.domain.risk.books import Books, Cash, Coming, Holding, StopLeg, Sums
 
-# A price older than this is none: what a position is worth is then not known.
+# A price older than this, a quote or the price of a fill of one's own, is none: what a position is
+# worth is then not known.
 PRICE_FRESH: Final = timedelta(seconds=10)
 _NOTHING: Final = Usd(0)
 

@@ -74,12 +74,36 @@ async def test_a_touch_between_signals_is_kept_over_a_restart_until_the_next_day
 async def test_without_a_price_nothing_is_entered_under_a_loss_limit(world: World) -> None:
     await alone(world, Limits(daily_loss_usd=D(2000)))
     await entered(world)
+    await world.advance(11)
     assert await code(world) == "risk.unknown"
     await look(world)
     assert await code(world) == "plan.add"
     await world.advance(11)
     await look(world, None)
     assert await code(world) == "risk.unknown"
+
+
+async def test_an_entry_on_the_heels_of_a_fill_knows_its_price(world: World) -> None:
+    """Nobody has looked at money since: the fill itself is a price, until it is too old."""
+    await alone(world, Limits(daily_loss_usd=2 * STOP_USD + D("0.01")))
+    await entered(world)
+    assert await code(world) == "plan.add"
+    assert await left(world) == 1
+    await world.advance(9)
+    assert await code(world) == "risk.worst_case"  # 60 of what is held, and 60 of what left
+    await world.advance(2)
+    assert await code(world) == "risk.unknown"
+
+
+async def test_what_a_fill_shows_to_be_lost_counts_before_anybody_looks(world: World) -> None:
+    """One bought, and somebody's hand sold 16 points lower: what is held is worth that."""
+    await world.set_rules(StrategyRules(bracket=plain_bracket(None, 40)))
+    await entered(world)
+    rules = AccountRules(limits=Limits(daily_loss_usd=D(300)))
+    await world.set_account(rules, exclusive=False)
+    order, fill = world.foreign_fill(Action.SELL)
+    await world.tell(order, replace(fill, price=D(19984)))
+    assert await code(world, replace(BUY, price=D(19984))) == "risk.daily_loss"
 
 
 @pytest.mark.parametrize(("room", "verdict"), [("0.01", "plan.entry"), ("0", "risk.worst_case")])

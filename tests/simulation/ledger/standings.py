@@ -99,7 +99,10 @@ def facts(
 def _held(store: Store, row: PositionRow, now: datetime) -> HeldFact:
     price = store.prices.get((store.connection_of(row.account_id), row.contract))
     fresh = price is not None and price.seen_at > now - PRICE_FRESH
-    mark = None if price is None or not fresh else (price.bid if row.net_qty > 0 else price.ask)
+    if price is None or not fresh:
+        mark = _last_fill(store, row, now)
+    else:
+        mark = price.bid if row.net_qty > 0 else price.ask
     assert row.avg_price is not None
     return HeldFact(
         row.account_id,
@@ -111,6 +114,20 @@ def _held(store: Store, row: PositionRow, now: datetime) -> HeldFact:
         mark,
         _slippage(store, row.strategy_id),
     )
+
+
+def _last_fill(store: Store, held: PositionRow, now: datetime) -> Decimal | None:
+    """Of anybody in the account, where it is young enough to be a price."""
+    young = [
+        row
+        for row in store.fills.rows()
+        if (row.account_id, row.contract) == (held.account_id, held.contract)
+        and row.active
+        and row.trade_date >= week_of(trade_date(now))
+        and row.filled_at > now - PRICE_FRESH
+    ]
+    last = max(young, key=lambda row: (row.filled_at, row.broker_fill_id), default=None)
+    return None if last is None else last.price
 
 
 def _slippage(store: Store, strategy: int) -> int:
