@@ -11,6 +11,7 @@ from api.accounts import endpoints as accounts
 from api.auth import endpoints as auth
 from api.commands import endpoints as commands
 from api.connections import endpoints as connections
+from api.controls import endpoints as controls
 from api.dashboard import endpoints as dashboard
 from api.edge import Edge
 from api.recorder import endpoints as recorder
@@ -28,6 +29,7 @@ ROUTERS: Final = (
     *webhooks.ROUTERS,
     *strategies.ROUTERS,
     *accounts.ROUTERS,
+    *controls.ROUTERS,
     *connections.ROUTERS,
     *commands.ROUTERS,
     *trades.ROUTERS,

@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 
 from api import resources
-from api.security.guard import require_session
+from api.security.guard import require_admin, require_session
 from api.security.sessions import SignedIn
 from shared.db import uow
 from shared.ports import clock
 
-__all__ = ["Clock", "CurrentUser", "ReadConn", "Resources", "SignedIn", "WriteConn"]
+__all__ = ["Admin", "Clock", "CurrentUser", "ReadConn", "Resources", "SignedIn", "WriteConn"]
 
 
 # `async` although nothing is awaited: FastAPI runs plain functions in a thread, for each request.
@@ -32,6 +32,7 @@ async def _resources(request: Request) -> resources.Resources:
 
 Resources = Annotated[resources.Resources, Depends(_resources)]
 CurrentUser = Annotated[SignedIn, Depends(require_session)]
+Admin = Annotated[SignedIn, Depends(require_admin)]
 
 
 async def _clock(shared: Resources) -> clock.Clock:

@@ -53,6 +53,77 @@ def doctor(data: DataOption = None) -> None:
     raise typer.Exit(run(data))
 
 
+ScopeArgument = Annotated[
+    str, typer.Argument(metavar="SCOPE", help="strategy, account, user or system.")
+]
+WhichArgument = Annotated[
+    str | None, typer.Argument(metavar="[WHICH]", help="Its id or name; none for the system.")
+]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Shown wherever something is refused because of it.")
+]
+WaitOption = Annotated[
+    float, typer.Option("--wait", min=0, help="Seconds to watch what has to be closed.")
+]
+
+
+@app.command()
+def kill(
+    scope: ScopeArgument,
+    which: WhichArgument = None,
+    reason: ReasonOption = "",
+    wait: WaitOption = 15,
+    data: DataOption = None,
+) -> None:
+    """Refuse entries and close what is held. Needs nothing but PostgreSQL."""
+    _say("kill", scope, which, reason, wait, data)
+
+
+@app.command()
+def pause(
+    scope: ScopeArgument,
+    which: WhichArgument = None,
+    reason: ReasonOption = "",
+    data: DataOption = None,
+) -> None:
+    """Refuse entries; exits, stops and targets go on."""
+    _say("pause", scope, which, reason, 0, data)
+
+
+@app.command()
+def resume(
+    scope: ScopeArgument,
+    which: WhichArgument = None,
+    reason: ReasonOption = "",
+    data: DataOption = None,
+) -> None:
+    """Take entries again in a scope that was killed or paused."""
+    _say("resume", scope, which, reason, 0, data)
+
+
+@app.command()
+def flatten(
+    scope: ScopeArgument,
+    which: WhichArgument = None,
+    reason: ReasonOption = "",
+    wait: WaitOption = 15,
+    data: DataOption = None,
+) -> None:
+    """Close what is held, every owner's, and go on taking entries."""
+    _say("flatten", scope, which, reason, wait, data)
+
+
+def _say(
+    deed: str, scope: str, which: str | None, reason: str, wait_s: float, data: Path | None
+) -> None:
+    from cli.controls import Deed, run
+    from shared.domain.gates.controls import Scope
+
+    if scope not in list(Scope):
+        raise UpError(f"{scope} is no scope; say strategy, account, user or system")
+    raise typer.Exit(run(Deed(deed), Scope(scope), which, reason, wait_s, data))
+
+
 @app.command()
 def docs() -> None:
     """Write the pages that are generated from the code."""

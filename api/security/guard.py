@@ -29,6 +29,14 @@ async def require_session(request: Request) -> SignedIn:
     return live.who
 
 
+async def require_admin(request: Request) -> SignedIn:
+    """Who is asking, an administrator. Raises as `require_session`, and `NotAllowed`."""
+    who = await require_session(request)
+    if not who.admin:
+        raise NotAllowed("auth.admin", "This is an administrator's to do.")
+    return who
+
+
 async def require_anonymous_proof(request: Request) -> None:
     """For signing in: the token of the anonymous cookie, or of the session that is still there."""
     if request.method in _SAFE:

@@ -7,15 +7,19 @@ no claim is under way that did not see it, and of two words said at once the lat
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.contracts.controls import ControlSaid
+from shared.contracts.envelope import Envelope
+from shared.db.outbox import add
 from shared.domain.controls import Said, Word
 from shared.domain.gates.controls import Scope
-from shared.domain.ids import UserId
+from shared.domain.ids import CommandId, UserId, event_id
 
 # Its own key beside those of the fan-out and the relay; claims only try it, and never wait.
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(8, 0)")
@@ -23,16 +27,15 @@ FENCE: Final = "(SELECT pg_try_advisory_xact_lock_shared(8, 0))"
 CHANNEL: Final = "tm_controls"
 _SAY: Final = text("""
     INSERT INTO controls (user_id, scope, scope_id, word, reason, said_by)
-    VALUES (CAST(:user AS bigint), :scope, :scope_id, :word, :reason, :said_by) RETURNING id
+    VALUES (CAST(:user AS bigint), :scope, :scope_id, :word, :reason, :said_by)
+    RETURNING id, created_at
 """)
 _CLOSE: Final = text("""
     INSERT INTO commands (user_id, kind, detail, requested_by)
-    VALUES (:user, 'close', CAST(:detail AS jsonb), :requested_by)
+    VALUES (:user, 'close', CAST(:detail AS jsonb), :requested_by) RETURNING id
 """)
-_CLOSE_FOR_ALL: Final = text("""
-    INSERT INTO commands (user_id, kind, detail, requested_by)
-    SELECT id, 'close', '{}', :requested_by FROM users ORDER BY id
-""")
+# A user's transaction sees nobody else's row, so the database itself asks for everybody's.
+_CLOSE_FOR_ALL: Final = text("SELECT tm_close_for_all(:requested_by)")
 _BELL: Final = text(f"NOTIFY {CHANNEL}")
 _NARROWED: Final = {Scope.ACCOUNT: "account_id", Scope.STRATEGY: "strategy_id"}
 
@@ -67,6 +70,16 @@ def said_of(newest: dict[str, Any]) -> Said:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """`commands`: what closes the scope, of a kill. `event` is for the bell, after the commit."""
+
+    id: int
+    at: datetime
+    commands: tuple[CommandId, ...]
+    event: Envelope
+
+
 async def say(
     connection: AsyncConnection,
     user: UserId | None,
@@ -76,8 +89,8 @@ async def say(
     *,
     reason: str,
     by: str,
-) -> int:
-    """Say a word to a scope; returns its id. `user` owns the scope; None is the system's.
+) -> Spoken:
+    """Say a word to a scope. `user` owns the scope; None is the system's.
 
     A kill asks in the same transaction for everything the scope holds to be closed. Waits for the
     claims that are under way, for as long as one transaction takes.
@@ -91,19 +104,56 @@ async def say(
         "reason": reason,
         "said_by": by,
     }
-    said = int((await connection.execute(_SAY, parameters)).scalar_one())
+    said = (await connection.execute(_SAY, parameters)).one()
+    closing: tuple[CommandId, ...] = ()
     if word is Word.KILL:
-        await _close(connection, user, scope, scope_id, f"kill {said}: {by}")
+        closing = await ask_to_close(
+            connection, user, scope, scope_id, by=f"kill {said.id}: {by}", wakes=False
+        )
+    told = await add(
+        connection,
+        ControlSaid(
+            control_id=said.id,
+            scope=scope.value,
+            scope_id=scope_id,
+            word=word.value,
+            reason=reason,
+            said_by=by,
+            at=said.created_at,
+        ),
+        event_id=event_id(ControlSaid.type, str(said.id)),
+        correlation_id=f"control:{said.id}",
+        user_id=user,
+        aggregate=f"control:{said.id}",
+        occurred_at=said.created_at,
+    )
     await connection.execute(_BELL)
-    return said
+    return Spoken(said.id, said.created_at, closing, told.envelope)
 
 
-async def _close(
-    connection: AsyncConnection, user: UserId | None, scope: Scope, scope_id: int, by: str
-) -> None:
+async def ask_to_close(
+    connection: AsyncConnection,
+    user: UserId | None,
+    scope: Scope,
+    scope_id: int,
+    *,
+    by: str,
+    wakes: bool = True,
+) -> tuple[CommandId, ...]:
+    """Commit the wish to have the scope flat; returns the commands, one for each user.
+
+    A strategy's ends what the strategy holds; a wider scope's ends every owner, also what was
+    entered by hand.
+    """
     if user is None:
-        await connection.execute(_CLOSE_FOR_ALL, {"requested_by": by})
-        return
-    detail = {_NARROWED[scope]: scope_id} if scope in _NARROWED else {}
-    parameters = {"user": user, "detail": json.dumps(detail), "requested_by": by}
-    await connection.execute(_CLOSE, parameters)
+        found = await connection.execute(_CLOSE_FOR_ALL, {"requested_by": by})
+    else:
+        detail: dict[str, object] = {_NARROWED[scope]: scope_id} if scope in _NARROWED else {}
+        if scope is not Scope.STRATEGY:
+            detail["every_owner"] = True
+        parameters = {"user": user, "detail": json.dumps(detail), "requested_by": by}
+        found = await connection.execute(_CLOSE, parameters)
+    commands = tuple(CommandId(command) for command in found.scalars())
+    if wakes:
+        await connection.execute(_BELL)
+    return commands

@@ -44,7 +44,7 @@ WRITER: Final[dict[str, str]] = {
     "deliveries": "notifier",
 }
 
-APPEND_ONLY: Final = ("commands", "controls")
+APPEND_ONLY: Final = ("audit_log", "commands", "controls")
 
 # Handed from one service to another: the first adds rows, the second takes them away.
 HANDED_OVER: Final[dict[str, tuple[str, str]]] = {

@@ -117,6 +117,42 @@ _YOUNGER: Final = {
         f"GRANT EXECUTE ON FUNCTION tm_spend_requests(text[], int[], int[]) TO {role('execution')}",
         f"GRANT EXECUTE ON FUNCTION tm_spend_requests(text[], int[], int[]) TO {role('recorder')}",
     ),
+    # Which database this is: restored or copied elsewhere it is another one. A standby that takes
+    # over is the same.
+    "audit_log": (
+        """
+        CREATE OR REPLACE FUNCTION tm_database_home()
+        RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
+        SET search_path = pg_catalog, pg_temp AS $$
+          SELECT c.system_identifier || ':' || d.oid
+          FROM pg_control_system() c, pg_database d WHERE d.datname = current_database()
+        $$
+        """,
+        "REVOKE ALL ON FUNCTION tm_database_home() FROM PUBLIC",
+        *(f"GRANT EXECUTE ON FUNCTION tm_database_home() TO {role(each)}" for each in SERVICES),
+    ),
+    # Flat means everybody. Whoever acts for one user at a time has to be an administrator.
+    "controls": (
+        f"""
+        CREATE OR REPLACE FUNCTION tm_close_for_all(asked_by text)
+        RETURNS SETOF bigint
+        LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+          INSERT INTO commands (user_id, kind, detail, requested_by)
+          SELECT u.id, 'close', '{{"every_owner": true}}', asked_by FROM users u
+          WHERE EXISTS (SELECT FROM accounts a WHERE a.user_id = u.id)
+            AND (session_user NOT IN ({", ".join(f"'{role(each)}'" for each in _PER_USER)})
+              OR EXISTS (SELECT FROM users me
+                WHERE me.id = {_ME} AND me.admin AND me.disabled_at IS NULL))
+          ORDER BY u.id
+          RETURNING id
+        $$
+        """,
+        "REVOKE ALL ON FUNCTION tm_close_for_all(text) FROM PUBLIC",
+        *(
+            f"GRANT EXECUTE ON FUNCTION tm_close_for_all(text) TO {role(service)}"
+            for service in SERVICES
+        ),
+    ),
     # A secret is sealed for its command's id, so the id is needed before the row is written.
     "command_secrets": (f"GRANT USAGE ON SEQUENCE commands_id_seq TO {role('api')}",),
 }

@@ -7,7 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
+from shared.contracts.controls import ControlSaid
 from shared.contracts.envelope import Envelope
+from shared.db.outbox import envelope_of
 from shared.domain.alert_signal import Signal
 from shared.domain.controls import Said, Word
 from shared.domain.gates.controls import Scope
@@ -18,6 +20,7 @@ from shared.domain.ids import (
     SignalId,
     StrategyId,
     UserId,
+    event_id,
 )
 from shared.domain.rules import StrategyRules
 from shared.domain.rules.bracket import plain_bracket
@@ -157,10 +160,39 @@ class Store:
         self.controls.put(key, ControlRow(key, user, said))
         if word is Word.KILL:
             narrowed = {Scope.ACCOUNT: "account_id", Scope.STRATEGY: "strategy_id"}
-            detail = {narrowed[scope]: scope_id} if scope in narrowed else {}
-            for owner in self.users if user is None else [user]:
+            detail: dict[str, object] = {narrowed[scope]: scope_id} if scope in narrowed else {}
+            if scope is not Scope.STRATEGY:
+                detail["every_owner"] = True
+            trading = {row.user_id for row in self.accounts.rows()}
+            for owner in (
+                [each for each in self.users if each in trading] if user is None else [user]
+            ):
                 self.ask(owner, "close", detail)
+        self._tell_control(key, user, said)
         return key
+
+    def _tell_control(self, key: int, user: UserId | None, said: Said) -> None:
+        body = ControlSaid(
+            control_id=key,
+            scope=said.scope.value,
+            scope_id=said.scope_id,
+            word=said.word.value,
+            reason=said.reason,
+            said_by="test",
+            at=said.at,
+        )
+        event = envelope_of(
+            body,
+            event_id=event_id(body.type, str(key)),
+            correlation_id=f"control:{key}",
+            user_id=user,
+            aggregate=f"control:{key}",
+            occurred_at=said.at,
+        )
+        self.outbox.put(event.id, event)
+
+    def next_drift(self) -> int:
+        return self._next("drift")
 
     def connection_of(self, account: AccountId) -> ConnectionId:
         return self.accounts.one(account).connection_id

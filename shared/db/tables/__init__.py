@@ -2,6 +2,7 @@
 
 from shared.db.tables import (
     accounts,
+    audit,
     commands,
     controls,
     messaging,
@@ -17,6 +18,7 @@ from shared.db.tables.base import metadata
 
 __all__ = [
     "accounts",
+    "audit",
     "commands",
     "controls",
     "messaging",

@@ -67,6 +67,10 @@ accounts = Table(
     c.text("custom_ticker", nullable=True),
     c.text("netting", default="exclusive"),  # exclusive | shared
     c.rules(),  # read by shared.domain.rules.AccountRules
+    # A live account trades only where a person has said so: a copy of the database is another
+    # place, see `tm_database_home`.
+    Column("live_enabled_at", c.WHEN),
+    c.text("live_enabled_home", nullable=True),
     c.created(),
     c.updated(),
     UniqueConstraint("connection_id", "broker_account_id"),

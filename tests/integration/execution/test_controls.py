@@ -60,7 +60,7 @@ async def test_a_word_waits_for_claims_and_no_claim_waits_for_a_word(
         assert (await connection.execute(_SHARE)).scalar_one() is True
         assert (await connection.execute(_WORDS)).scalars().all() == ["kill"]
         closes = await connection.execute(text("SELECT user_id, kind, detail FROM commands"))
-        assert closes.all() == [(ann, "close", {})]
+        assert closes.all() == [(ann, "close", {"every_owner": True})]
     await api.dispose()
     await engine.dispose()
 
