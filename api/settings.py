@@ -32,6 +32,13 @@ class ApiSettings(SecretKeySettings):
     )
     vault_public_key: str = Field("", description="seals broker credentials; cannot open them")
 
+    tradovate_oauth_client_id: str | None = Field(
+        None, description="our application at Tradovate, for signing in by consent"
+    )
+    tradovate_consent_url: str = Field(
+        "https://trader.tradovate.com/oauth", description="the broker's page that asks for consent"
+    )
+
     session_idle_s: int = Field(24 * 3600, gt=0, description="unused this long, a session ends")
     session_absolute_s: int = Field(30 * 24 * 3600, gt=0, description="no session lives longer")
     password_hashes_at_once: int = Field(2, ge=1, description="each takes 64 MiB for 0.1 s")

@@ -7,7 +7,7 @@ from typing import Final
 from api.access import SESSION, Router
 from api.accounts import queries, service
 from api.accounts.schemas import AccountIn, AccountOut, AccountsOut, ChangedOut
-from api.deps import CurrentUser, ReadConn, WriteConn
+from api.deps import Clock, CurrentUser, ReadConn, WriteConn
 from api.wire import ExactJson, PathId
 
 router = Router(SESSION, prefix="/api/accounts", tags=["accounts"])
@@ -16,10 +16,10 @@ ROUTERS: Final = (router,)
 
 @router.put("/{account_id}/")
 async def change(
-    user: CurrentUser, connection: WriteConn, account_id: PathId, body: AccountIn
+    user: CurrentUser, connection: WriteConn, clock: Clock, account_id: PathId, body: AccountIn
 ) -> ChangedOut:
-    """Rules of the account, whichever strategy trades it, and whether it trades at all."""
-    return await service.change(connection, user, account_id, body)
+    """What scales and limits its orders, whichever strategy trades, and whether it trades."""
+    return await service.change(connection, user, account_id, body, clock.now().date())
 
 
 @router.get("/", response_model=list[AccountOut] | AccountsOut)
@@ -27,4 +27,19 @@ async def change(
 async def list_accounts(_: CurrentUser, connection: ReadConn, wrap: bool = False) -> ExactJson:
     """A bare array; `wrap=1` gives an object."""
     found = await queries.list_accounts(connection)
+    return ExactJson(AccountsOut(accounts=found) if wrap else found)
+
+
+@router.get("/{account_id}/", response_model=AccountOut)
+async def show(_: CurrentUser, connection: ReadConn, account_id: PathId) -> ExactJson:
+    """One account, with the broker's word on its balance."""
+    return ExactJson(await queries.show(connection, account_id))
+
+
+@router.get("/{account_id}/subaccounts/", response_model=list[AccountOut] | AccountsOut)
+async def list_subaccounts(
+    _: CurrentUser, connection: ReadConn, account_id: PathId, wrap: bool = False
+) -> ExactJson:
+    """All accounts under the login of this one, itself among them."""
+    found = await queries.under_one_login(connection, account_id)
     return ExactJson(AccountsOut(accounts=found) if wrap else found)

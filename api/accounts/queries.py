@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.accounts.schemas import AccountOut
 from shared.db.tables.accounts import account_balances, accounts, broker_connections
 from shared.db.tables.trading import risk_state
+from shared.domain.errors import NotFound
 from shared.domain.rules import AccountRules
 
 _ACCOUNTS_MAX: Final = 1_000
 
 
-async def list_accounts(connection: AsyncConnection) -> list[AccountOut]:
+async def show(connection: AsyncConnection, account_id: int) -> AccountOut:
+    """Raises NotFound `account.unknown`."""
+    found = await list_accounts(connection, accounts.c.id == account_id)
+    if not found:
+        raise NotFound("account.unknown", "There is no such account.")
+    return found[0]
+
+
+async def under_one_login(connection: AsyncConnection, account_id: int) -> list[AccountOut]:
+    """Every account of the login that this one belongs to. Raises NotFound `account.unknown`."""
+    account = await show(connection, account_id)
+    return await list_accounts(connection, accounts.c.connection_id == account.connection_id)
+
+
+async def list_accounts(
+    connection: AsyncConnection, *where: ColumnElement[bool]
+) -> list[AccountOut]:
     query = (
         select(
             accounts,
@@ -30,7 +47,7 @@ async def list_accounts(connection: AsyncConnection) -> list[AccountOut]:
         .join(broker_connections, broker_connections.c.id == accounts.c.connection_id)
         .outerjoin(account_balances, account_balances.c.account_id == accounts.c.id)
         .outerjoin(risk_state, risk_state.c.account_id == accounts.c.id)
-        .where(broker_connections.c.deleted_at.is_(None))
+        .where(broker_connections.c.deleted_at.is_(None), *where)
         .order_by(accounts.c.connection_id, accounts.c.id)
         .limit(_ACCOUNTS_MAX)
     )

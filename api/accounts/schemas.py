@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import ConfigDict, PlainSerializer
+from pydantic import AliasChoices, ConfigDict, Field, PlainSerializer
 
 from api.open_risk import OnOpen
 from api.schemas import Answer, Body
+from api.strategies.schemas import Contracts, Multiplier, Ticker
 from api.wire import DecimalNumber, DecimalText
 from shared.domain.rules import AccountRules
 
@@ -44,9 +45,21 @@ class AccountOut(Answer):
     rules: RulesOut
 
 
+_ORIGINAL: Final = {
+    "multiplier": "mult",
+    "max_contracts": "maxcons",
+    "custom_ticker": "customTicker",
+}
+
+
+def _either(name: str) -> AliasChoices:
+    return AliasChoices(name, _ORIGINAL[name])
+
+
 class AccountIn(Body):
     """Changes what is named and nothing else; `rules` are merged, null takes one away.
 
+    `max_contracts` 0 means no cap; an empty `custom_ticker` trades what the alert names.
     `on_open` is needed to switch off an account in which something is open.
     """
 
@@ -54,12 +67,18 @@ class AccountIn(Body):
         json_schema_extra={
             "examples": [
                 {"rules": {"limits": {"daily_loss_usd": "500"}}},
+                {"multiplier": "0.5", "max_contracts": 3, "custom_ticker": "MES1!"},
                 {"enabled": False, "on_open": "flatten"},
             ]
         }
     )
 
     enabled: bool = True
+    multiplier: Annotated[Multiplier | None, Field(validation_alias=_either("multiplier"))] = None
+    max_contracts: Annotated[Contracts | None, Field(validation_alias=_either("max_contracts"))] = (
+        None
+    )
+    custom_ticker: Annotated[Ticker | None, Field(validation_alias=_either("custom_ticker"))] = None
     rules: AccountRules | None = None
     on_open: OnOpen | None = None
 
@@ -71,6 +90,9 @@ class ChangedOut(Answer):
     id: int
     rules: RulesOut
     enabled: bool
+    multiplier: DecimalText
+    max_contracts: int
+    custom_ticker: str
     command_id: int | None
 
 

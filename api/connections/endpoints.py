@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import Response, status
+from fastapi import Query, Response, status
+from starlette.responses import RedirectResponse
 
 from api.access import SESSION, Router
-from api.connections import queries, service
+from api.connections import consent, queries, service
 from api.connections.schemas import (
     AddedOut,
     AddIn,
     ChangeIn,
     ConnectionOut,
     ConnectionsOut,
+    ConsentIn,
+    ConsentOut,
     DoneOut,
     LoginIn,
     TestOut,
@@ -25,7 +28,9 @@ from api.wire import PathId
 # The original's addresses, and ours.
 original = Router(SESSION, prefix="/api/accounts", tags=["connections"])
 router = Router(SESSION, prefix="/api/connections", tags=["connections"])
-ROUTERS: Final = (original, router)
+# A browser that comes back from the broker: a GET, whose proof is the state it carries.
+callback = Router(SESSION, tags=["connections"])
+ROUTERS: Final = (original, router, callback)
 
 _LATER: Final[dict[int | str, dict[str, Any]]] = {
     status.HTTP_202_ACCEPTED: {"description": "Ask the command for its result."}
@@ -71,6 +76,23 @@ async def list_connections(
     """How each login is doing; no secret of any."""
     found = await queries.list_connections(connection)
     return ConnectionsOut(connections=found) if wrap else found
+
+
+@router.post("/consent/")
+async def begin_consent(user: CurrentUser, resources: Resources, body: ConsentIn) -> ConsentOut:
+    """For signing in without a password; the broker's page sends the browser back to us."""
+    return await consent.begin(resources, user, body)
+
+
+@callback.get(consent.CALLBACK, response_class=RedirectResponse, status_code=303)
+async def finish_consent(
+    user: CurrentUser,
+    resources: Resources,
+    code: Annotated[str, Query(min_length=1, max_length=4_096)],
+    state: Annotated[str, Query(min_length=1, max_length=512)],
+) -> str:
+    """Back to the accounts page, whose address says what came of it."""
+    return await consent.finish(resources, user, code, state)
 
 
 @router.post("/{connection_id}/refresh/", responses=_LATER)

@@ -61,3 +61,44 @@ async def test_nobody_sees_anothers_accounts(ada: Browser, app: FastAPI, town: T
         bob.http.cookies.clear()
         for path in PATHS:
             await bob.get(path, 401)
+
+
+async def test_m48_what_scales_and_limits_an_account_is_its_owners_to_set(
+    ada: Browser, app: FastAPI, town: Town
+) -> None:
+    account = await Desk(town).account(ada.person.id)
+    path = f"/api/accounts/{account.id}/"
+    ours = {"multiplier": "0.5", "max_contracts": 3, "custom_ticker": "MES1!"}
+    changed = await ada.send("PUT", path, ours)
+    assert {name: changed[name] for name in ours} == ours
+    shown = await ada.get(path)
+    assert (shown["mult"], shown["maxcons"], shown["customTicker"]) == (0.5, 3, "MES1!")
+
+    theirs = {"mult": 0, "maxcons": 0, "customTicker": ""}  # the original's names; zero is a value
+    await ada.send("PUT", path, theirs)
+    shown = await ada.get(path)
+    assert (shown["mult"], shown["maxcons"], shown["customTicker"]) == (0, 0, "")
+    await ada.send("PUT", path, {"enabled": False})
+    assert (await ada.get(path))["maxcons"] == 0  # what is not named stays
+
+    refused = [{"multiplier": "-1"}, {"max_contracts": -1}, {"max_contracts": True}, {"user_id": 1}]
+    for body in refused:
+        await ada.send("PUT", path, body, 422)
+    assert (await ada.send("PUT", path, {"custom_ticker": "NOPE?"}, 422))["code"]
+    async with signed_in(app, town, "Bob") as bob:
+        await bob.send("PUT", path, {"max_contracts": 1}, 404)
+        await bob.get(path, 404)
+        await bob.get(f"{path}subaccounts/", 404)
+
+
+async def test_m53_sub_accounts_are_those_of_the_same_login(ada: Browser, town: Town) -> None:
+    desk = Desk(town)
+    one, other = await desk.account(ada.person.id), await desk.account(ada.person.id)
+    await town.sql(
+        "INSERT INTO accounts (user_id, connection_id, broker_account_id, name)"
+        " VALUES (:u, :c, 99, 'PAPER-B')", u=ada.person.id, c=one.connection_id,
+    )  # fmt: skip
+    below = await ada.get(f"/api/accounts/{one.id}/subaccounts")
+    assert [each["name"] for each in below] == [one.name, "PAPER-B"]
+    assert (await ada.get(f"/api/accounts/{one.id}/subaccounts/", wrap=1))["accounts"] == below
+    assert len(await ada.get(f"/api/accounts/{other.id}/subaccounts/")) == 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, text
@@ -18,7 +20,7 @@ from shared.db.tables.commands import command_results, command_secrets
 from shared.db.uow import read_only
 from shared.vault import Opener, generate_keypair
 from tests.fixtures.servers import DatabaseUrls
-from tests.integration.api.broker_room import BrokerRoom, open_room
+from tests.integration.api.broker_room import APP, BrokerRoom, open_room
 from tests.integration.api.desk import Browser, signed_in
 from tests.integration.api.helpers import Town, eventually
 from tests.integration.brokers.venue import PASSWORD, USER, PaperVenue, running
@@ -37,8 +39,10 @@ async def venue() -> AsyncIterator[PaperVenue]:
 
 
 @pytest.fixture
-def settings(settings: ApiSettings) -> ApiSettings:
-    return settings.model_copy(update={"vault_public_key": PUBLIC})
+def settings(settings: ApiSettings, venue: PaperVenue) -> ApiSettings:
+    page = f"{venue.url.removesuffix('/v1')}/oauth"
+    ours = {"tradovate_consent_url": page, "tradovate_oauth_client_id": APP}
+    return settings.model_copy(update={"vault_public_key": PUBLIC} | ours)
 
 
 @pytest.fixture
@@ -199,6 +203,55 @@ async def test_m40_deleting_removes_the_secrets_and_adding_again_finds_the_accou
     assert back["connection_id"] == login_id
     _, again = await stored(town)
     assert [each.id for each in again] == [each.id for each in under]
+
+
+async def consented(url: str) -> dict[str, str]:
+    """A person says yes on the venue's page; what comes back."""
+    async with httpx.AsyncClient(trust_env=False) as browser:
+        sent = await browser.post(url, data={"name": USER, "password": PASSWORD})
+    back = urlsplit(sent.headers["location"])
+    assert back.path == "/oauth/tradovate/callback/"
+    return {name: values[0] for name, values in parse_qs(back.query).items()}
+
+
+async def test_m66_a_login_by_consent_needs_no_password(
+    ada: Browser, app: FastAPI, room: BrokerRoom, town: Town
+) -> None:
+    wanted = {"username": USER, "environment": "paper"}
+    begun = await ada.post("/api/connections/consent/", wanted)
+    query = await consented(begun["url"])
+
+    async with signed_in(app, town, "Bob") as bob:  # her way back, in his browser
+        refused = await bob.get("/oauth/tradovate/callback/", 403, **query)
+        assert refused["code"] == "broker.consent_unknown"
+    made_up = {"code": query["code"], "state": "x" * 54}
+    await ada.get("/oauth/tradovate/callback/", 403, **made_up)
+
+    answer = await ada.http.get("/oauth/tradovate/callback/", params=query)
+    assert answer.status_code == 303
+    login_id = begun["connection_id"]
+    assert answer.headers["location"] == f"/user/accounts?connection={login_id}&code=command.done"
+    await runs(room, login_id)
+    assert (await ada.post(f"/api/connections/{login_id}/refresh/"))["success"] is True
+    [login], under = await stored(town)
+    assert (login.auth_type, login.password_sealed) == ("api", None)
+    assert under
+    [account, *_] = await ada.get("/api/accounts/")
+    below = await ada.get(f"/api/accounts/{account['id']}/subaccounts/")
+    assert account in below
+    assert len(below) == len(under)
+    again = await ada.get("/oauth/tradovate/callback/", 403, **query)
+    assert again["code"] == "broker.consent_unknown"  # good once
+
+
+async def test_m66_without_an_application_there_is_no_consent(ada: Browser, app: FastAPI) -> None:
+    resources = app.state.resources
+    none = {"tradovate_oauth_client_id": None}
+    object.__setattr__(resources, "settings", resources.settings.model_copy(update=none))
+    body = {"username": USER, "environment": "paper"}
+    refused = await ada.post("/api/connections/consent/", body, status=409)
+    assert refused["code"] == "broker.no_application"
+    assert await ada.get("/api/connections/") == []
 
 
 async def test_m45_only_the_brokers_own_addresses_are_taken(ada: Browser, town: Town) -> None:
