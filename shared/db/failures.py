@@ -24,12 +24,20 @@ def sqlstate(error: BaseException) -> str:
 
 
 def is_outage(error: BaseException) -> bool:
-    """PostgreSQL cannot be used now, whatever we ask: wait and try again, blame no message."""
+    """PostgreSQL cannot do this now: wait and try the whole transaction again, blame no message.
+
+    Contention counts: a process that stands still keeps its locks until the server ends its
+    transaction (10 s), and whoever waits for them must neither die nor give a message up.
+    """
     if isinstance(error, DatabaseAway):
         return True
     if not isinstance(error, DBAPIError):
         return False
-    return error.connection_invalidated or sqlstate(error).startswith(_OUTAGE_CLASSES)
+    return (
+        error.connection_invalidated
+        or sqlstate(error).startswith(_OUTAGE_CLASSES)
+        or is_contention(error)
+    )
 
 
 def is_contention(error: BaseException) -> bool:
