@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -17,12 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from execution.ledger.journal import Journal
 from shared.contracts.accounts import RiskReached
 from shared.contracts.envelope import Envelope
+from shared.db.controls import ask_to_close
 from shared.db.standings import load_facts, load_scopes
+from shared.domain.gates.controls import Scope as Spoken
 from shared.domain.ids import AccountId, StrategyId
 from shared.domain.order import Action
 from shared.domain.risk.facts import RiskFacts
 from shared.domain.risk.memory import prop_to_json, reached_to_json
-from shared.domain.risk.scope import Scope, ScopeKind, news_of
+from shared.domain.risk.scope import News, Scope, ScopeKind, news_of
 from shared.ports.ledger import Closing
 
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(10, 0)")
@@ -73,8 +75,13 @@ async def watch(
     await _price(connection, connections, closing, now)
     facts = await load_facts(connection, accounts, strategies, scopes, now)
     await connection.execute(_KEEP, [_row(scope, facts, now) for scope in scopes])
+    reached = [(scope, tuple(news_of(scope.kept, scope.seen(facts)))) for scope in scopes]
+    for scope, news in reached:
+        why = scope.closes_for(news)
+        if why is not None:
+            await _close(connection, scope, why, facts.on)
     homes = {row.strategy_id: AccountId(row.account_id) for row in reversed(rows)}
-    return await _tell(connection, scopes, facts, homes, now)
+    return await _tell(connection, reached, facts, homes, now)
 
 
 async def _price(
@@ -109,9 +116,16 @@ def _row(scope: Scope, facts: RiskFacts, now: datetime) -> dict[str, Any]:
     }
 
 
+async def _close(connection: AsyncConnection, scope: Scope, why: News, on: date) -> None:
+    """As a kill closes it: by a command, committed with what was reached and so once only."""
+    about = Spoken(scope.kind.value)
+    by = f"limit {why.code} of {on}"
+    await ask_to_close(connection, scope.user_id, about, scope.id, by=by)
+
+
 async def _tell(
     connection: AsyncConnection,
-    scopes: Sequence[Scope],
+    reached: Sequence[tuple[Scope, tuple[News, ...]]],
     facts: RiskFacts,
     homes: dict[int, AccountId],
     now: datetime,
@@ -119,8 +133,8 @@ async def _tell(
     """A strategy's news are told in the first of its accounts."""
     found = [
         (AccountId(scope.id) if scope.kind is ScopeKind.ACCOUNT else homes[scope.id], scope, news)
-        for scope in scopes
-        for news in news_of(scope.kept, scope.seen(facts))
+        for scope, all_news in reached
+        for news in all_news
     ]
     if not found:
         return []

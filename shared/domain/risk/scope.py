@@ -16,7 +16,7 @@ from shared.domain.risk.books import Books
 from shared.domain.risk.facts import RiskFacts, with_planned, with_sent
 from shared.domain.risk.standing import UNTOUCHED, Standing
 from shared.domain.rules import AccountRules, StrategyRules
-from shared.domain.rules.limits import Limits
+from shared.domain.rules.limits import Limits, OnReached
 from shared.domain.rules.prop import PropRules
 
 
@@ -64,6 +64,15 @@ class Scope:
             rooms.append(prop.room_usd(kept.prop, self.prop))
         return min((room for room in rooms if room is not None), default=None)
 
+    def closes_for(self, news: Iterable[News]) -> News | None:
+        """The first of what was just reached that asks for all that is open to be closed."""
+        return next((each for each in news if self._on_reached(each) is OnReached.FLATTEN), None)
+
+    def _on_reached(self, news: News) -> OnReached:
+        if not news.is_firms:
+            return self.limits.on_reached
+        return OnReached.BLOCK if self.prop is None else self.prop.on_reached
+
 
 def scope_of_account(account: AccountId, user: UserId, rules: AccountRules, kept: Kept) -> Scope:
     return Scope(ScopeKind.ACCOUNT, account, user, rules.limits, rules.prop, kept)
@@ -82,6 +91,7 @@ class News:
     code: str
     limit_usd: Usd | None = None
     result_usd: Usd | None = None
+    is_firms: bool = False  # a prop firm's rule, not one of the owner's own limits
 
 
 def news_of(before: Kept, after: Kept) -> Iterator[News]:
@@ -92,9 +102,9 @@ def news_of(before: Kept, after: Kept) -> Iterator[News]:
     if now is None:
         return
     if now.breach is not None and (was is None or was.breach is None):
-        yield News(now.breach, result_usd=now.last.equity_usd)
+        yield News(now.breach, result_usd=now.last.equity_usd, is_firms=True)
     if now.day_stopped is not None and (was is None or was.day_stopped != now.day_stopped):
-        yield News("prop.daily_loss", result_usd=prop.day_result_usd(now))
+        yield News("prop.daily_loss", result_usd=prop.day_result_usd(now), is_firms=True)
 
 
 @dataclass(frozen=True, slots=True)

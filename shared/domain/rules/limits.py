@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
 from shared.domain.rules.base import Contracts, Percent, Rule, Seconds, Usd, exact
+
+
+class OnReached(StrEnum):
+    """What a reached limit does until its day or week is over; a breached floor, for good."""
+
+    BLOCK = "block"  # entries are refused; what is open stays with its stops and targets
+    FLATTEN = "flatten"  # and once, at the moment it is reached, what is open is closed
 
 
 class Limits(Rule):
@@ -27,6 +35,7 @@ class Limits(Rule):
     daily_profit_usd: Usd | None = None
     weekly_loss_usd: Usd | None = None
     weekly_profit_usd: Usd | None = None
+    on_reached: OnReached = OnReached.BLOCK
 
 
 class Brakes(Rule):

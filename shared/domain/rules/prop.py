@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from shared.domain.rules.base import NEW_YORK, Contracts, Rule, Usd, Zone
 from shared.domain.rules.entries import Hours
+from shared.domain.rules.limits import OnReached
 
 
 class DrawdownKind(StrEnum):
@@ -48,6 +49,7 @@ class PropRules(Rule):
     drawdown_kind: DrawdownKind = DrawdownKind.INTRADAY
     lock_at_usd: Usd | None = None  # the floor never rises above this balance
     daily_loss_usd: Usd | None = None
+    on_reached: OnReached = OnReached.BLOCK  # of the floor and of the day's loss
     profit_target_usd: Usd | None = None
     # No trade date may make more than this part of the whole profit, in percent.
     consistency_percent: Annotated[Decimal, Field(gt=0, le=100)] | None = None

@@ -32,9 +32,18 @@ def watch(
     for scope in scopes:
         at_home = scope.kind is ScopeKind.ACCOUNT
         account = AccountId(scope.id) if at_home else homes[StrategyId(scope.id)]
-        found += [(account, scope, news) for news in news_of(scope.kept, scope.seen(facts))]
+        reached = tuple(news_of(scope.kept, scope.seen(facts)))
+        found += [(account, scope, news) for news in reached]
+        if scope.closes_for(reached) is not None:
+            store.ask(scope.user_id, "close", _all_of(scope))
         _keep(store, scope, facts, now)
     return _tell(store, found, facts, now) if found else []
+
+
+def _all_of(scope: Scope) -> dict[str, object]:
+    if scope.kind is ScopeKind.STRATEGY:
+        return {"strategy_id": scope.id}
+    return {"account_id": scope.id, "every_owner": True}
 
 
 def _homes(store: Store, accounts: set[AccountId]) -> dict[StrategyId, AccountId]:
