@@ -14,6 +14,7 @@ from api.connections import endpoints as connections
 from api.controls import endpoints as controls
 from api.dashboard import endpoints as dashboard
 from api.edge import Edge
+from api.live import endpoints as live
 from api.recorder import endpoints as recorder
 from api.resources import Resources
 from api.signals import endpoints as signals
@@ -30,6 +31,7 @@ ROUTERS: Final = (
     *strategies.ROUTERS,
     *accounts.ROUTERS,
     *controls.ROUTERS,
+    *live.ROUTERS,
     *connections.ROUTERS,
     *commands.ROUTERS,
     *trades.ROUTERS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.accounts.schemas import AccountOut
@@ -38,6 +38,7 @@ async def list_accounts(
             accounts,
             broker_connections.c.name.label("connection_name"),
             broker_connections.c.environment,
+            (accounts.c.live_enabled_home == func.tm_database_home()).label("live_enabled"),
             account_balances.c.cash_usd,
             account_balances.c.realized_pnl_usd,
             account_balances.c.trade_date,
@@ -67,6 +68,7 @@ def _out(row: Row[Any]) -> AccountOut:
         connection_id=row.connection_id,
         connection_name=row.connection_name,
         environment=row.environment,
+        live_enabled=bool(row.live_enabled) if row.environment == "live" else None,
         netting=row.netting,
         multiplier=row.multiplier,
         balance=row.cash_usd,

@@ -22,6 +22,7 @@ class AccountOut(Answer):
     """`main` is the connection an account belongs to; `maxcons` 0 means no cap.
 
     `balance` is the broker's word on cash in US dollars, as of `balance_at`; None before its first.
+    `live_enabled`: whether its owner enabled it for real money; None where there is none at stake.
     """
 
     name: str
@@ -35,6 +36,7 @@ class AccountOut(Answer):
     connection_id: int
     connection_name: str
     environment: str
+    live_enabled: bool | None
     netting: str
     multiplier: DecimalText
     balance: DecimalText | None

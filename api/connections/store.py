@@ -134,8 +134,10 @@ async def remove(connection: AsyncConnection, connection_id: int) -> None:
     await connection.execute(
         delete(strategy_accounts).where(strategy_accounts.c.account_id.in_(under))
     )
+    # Connected again, real money waits for its owner's word again.
+    nothing_on = {"enabled": False, "live_enabled_at": None, "live_enabled_home": None}
     await connection.execute(
-        update(accounts).where(accounts.c.connection_id == connection_id).values(enabled=False)
+        update(accounts).where(accounts.c.connection_id == connection_id).values(**nothing_on)
     )
     nothing = {"password_sealed": None, "client_secret_sealed": None, "enabled": False}
     await change(connection, connection_id, {**nothing, "deleted_at": func.now()})

@@ -7,6 +7,7 @@ no claim is under way that did not see it, and of two words said at once the lat
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,14 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.contracts.controls import ControlSaid
 from shared.contracts.envelope import Envelope
 from shared.db.outbox import add
-from shared.domain.controls import Said, Word
-from shared.domain.gates.controls import Scope
+from shared.domain.controls import Said, Word, halts_of
+from shared.domain.decision.scene import Halt
+from shared.domain.gates.controls import Scope, not_enabled
 from shared.domain.ids import CommandId, UserId, event_id
 
 # Its own key beside those of the fan-out and the relay; claims only try it, and never wait.
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(8, 0)")
 FENCE: Final = "(SELECT pg_try_advisory_xact_lock_shared(8, 0))"
 CHANNEL: Final = "tm_controls"
+LIVE: Final = "live"  # in place of a scope: the enabling that a live account lacks
 _SAY: Final = text("""
     INSERT INTO controls (user_id, scope, scope_id, word, reason, said_by)
     VALUES (CAST(:user AS bigint), :scope, :scope_id, :word, :reason, :said_by)
@@ -40,15 +43,27 @@ _BELL: Final = text(f"NOTIFY {CHANNEL}")
 _NARROWED: Final = {Scope.ACCOUNT: "account_id", Scope.STRATEGY: "strategy_id"}
 
 
-def newest(strategy: str) -> str:
-    """SQL: the newest word of each of the four scopes around a strategy in account `a`, as JSON.
+# A copy of the data is not where the person said it: a restore leaves live accounts disabled.
+_NOT_ENABLED: Final = f"""
+    CASE WHEN c.environment = 'live' AND a.live_enabled_home IS DISTINCT FROM tm_database_home()
+      THEN jsonb_build_array(jsonb_build_object('scope', '{LIVE}', 'reason',
+        CASE WHEN a.live_enabled_home IS NULL THEN 'it has not been enabled'
+          ELSE 'it was enabled in another copy of this database' END))
+      ELSE '[]' END
+"""
 
-    `strategy` is an SQL expression. A word counts only if the account's owner said it, or if it
-    was said to the system.
+
+def newest(strategy: str) -> str:
+    """SQL: what may stop a strategy in account `a` of login `c`, as JSON.
+
+    That is the newest word of each of the four scopes around it, and whether a live account lacks
+    its enabling. `strategy` is an SQL expression. A word counts only if the account's owner said
+    it, or if it was said to the system.
     """
     return f"""
     (SELECT coalesce(jsonb_agg(jsonb_build_object('scope', n.scope, 'scope_id', n.scope_id,
               'word', n.word, 'reason', n.reason, 'at', n.created_at)), '[]')
+       || {_NOT_ENABLED}
      FROM (VALUES ('system', CAST(0 AS bigint), CAST(NULL AS bigint)),
              ('user', a.user_id, a.user_id), ('account', a.id, a.user_id),
              ('strategy', {strategy}, a.user_id)) AS k (scope, scope_id, owner)
@@ -59,8 +74,15 @@ def newest(strategy: str) -> str:
     """  # noqa: S608 - our own expressions only
 
 
-def said_of(newest: dict[str, Any]) -> Said:
-    """One element of `NEWEST`."""
+def halts_from(newest: Iterable[dict[str, Any]]) -> tuple[Halt, ...]:
+    """What `newest` found in force, the widest scope first; what the account itself lacks last."""
+    found = list(newest)
+    words = halts_of(_said(each) for each in found if each["scope"] != LIVE)
+    lacking = [not_enabled(each["reason"]) for each in found if each["scope"] == LIVE]
+    return (*words, *lacking)
+
+
+def _said(newest: dict[str, Any]) -> Said:
     return Said(
         Scope(newest["scope"]),
         newest["scope_id"],

@@ -14,11 +14,10 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.db.controls import newest, said_of
+from shared.db.controls import halts_from, newest
 from shared.db.scene_books import EMPTY, AccountBooks, read_books
 from shared.db.scene_history import read_histories
 from shared.domain.calendar import trade_date
-from shared.domain.controls import halts_of
 from shared.domain.decision.past import span_of
 from shared.domain.decision.scene import Halt, Scene
 from shared.domain.ids import AccountId, StrategyId, UserId
@@ -125,7 +124,7 @@ async def read_surroundings(
 
 
 def surroundings_of(row: Any) -> Surroundings:
-    return Surroundings(row.keeps_hours, halts_of(said_of(each) for each in row.said))
+    return Surroundings(row.keeps_hours, halts_from(row.said))
 
 
 async def _followed(connection: AsyncConnection, strategy: Strategy) -> dict[StrategyId, int]:

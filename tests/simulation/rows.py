@@ -53,6 +53,7 @@ class AccountRow:
     custom_ticker: str | None = None
     exclusive: bool = True
     rules: AccountRules = FREE_ACCOUNT
+    live_enabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,12 +50,24 @@ _BY_CODE: Final = {
     for control in Control
     for scope in Scope
 }
+# Where real money is at stake a person has to have said so here: not in another copy of the data.
+NOT_ENABLED: Final = Refusal(
+    "live.not_enabled",
+    "the recorded enabling of a live account, by password, in this very database",
+    "This live account takes no entries: {reason}.",
+)
+_BY_CODE[NOT_ENABLED.code] = NOT_ENABLED
 REFUSALS: Final = tuple(_BY_CODE.values())
 
 
 def halt_of(control: Control, scope: Scope, reason: str) -> Halt:
     """The fact a scene is told, with the person's own words."""
     return Halt(code_of(control, scope), reason)
+
+
+def not_enabled(reason: str) -> Halt:
+    """The fact that a live account was not enabled, or not here."""
+    return Halt(NOT_ENABLED.code, reason)
 
 
 def halted(entry: Entry) -> Denied | None:

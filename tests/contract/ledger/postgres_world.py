@@ -160,6 +160,13 @@ class PostgresWorld(World):
     async def keep_hours(self) -> None:
         await self.db.execute("UPDATE broker_connections SET environment = 'demo'")
 
+    async def go_live(self, *, enabled: bool) -> None:
+        await self.db.execute("UPDATE broker_connections SET environment = 'live'")
+        await self.db.execute(
+            "UPDATE accounts SET live_enabled_home = CASE WHEN $1 THEN tm_database_home() END",
+            enabled,
+        )
+
     async def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
         await set_clock(self.db, self.clock.now())

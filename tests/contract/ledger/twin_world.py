@@ -98,6 +98,12 @@ class TwinWorld(World):
         row = self.store.connections.one(self.connection)
         self.store.connections.put(row.id, replace(row, environment="demo"))
 
+    async def go_live(self, *, enabled: bool) -> None:
+        login = self.store.connections.one(self.connection)
+        self.store.connections.put(login.id, replace(login, environment="live"))
+        for row in self.store.accounts.rows():
+            self.store.accounts.put(row.id, replace(row, live_enabled=enabled))
+
     async def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
 

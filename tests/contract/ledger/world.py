@@ -97,6 +97,10 @@ class World(ABC):
         """From now on the login trades at a venue with the exchange's sessions."""
 
     @abstractmethod
+    async def go_live(self, *, enabled: bool) -> None:
+        """The login is for real money; its accounts were enabled by a person, or not."""
+
+    @abstractmethod
     async def advance(self, seconds: float) -> None:
         """Let time pass, for processes and database alike."""
 

@@ -37,6 +37,7 @@ async def test_accounts_key_by_key(ada: Browser, town: Town, path: str) -> None:
         "main": str(plain.connection_id), "maxcons": 0, "customTicker": "", "mult": 1,
         "enabled": True, "id": plain.id, "connection_id": plain.connection_id,
         "connection_name": "Paper", "environment": "paper", "netting": "exclusive",
+        "live_enabled": None,
         "multiplier": "1", "balance": None, "realized_pnl": None, "balance_date": None,
         "balance_at": None, "quarantine_code": None,
         "rules": FREE_ACCOUNT.model_dump(mode="json"),

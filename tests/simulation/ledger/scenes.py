@@ -10,15 +10,15 @@ from typing import Final
 from shared.domain.calendar import trade_date
 from shared.domain.controls import Said, Word, halts_of
 from shared.domain.decision.past import Span, span_of
-from shared.domain.decision.scene import History, PastEntry, Scene, WorkingOrder
-from shared.domain.gates.controls import Scope
+from shared.domain.decision.scene import Halt, History, PastEntry, Scene, WorkingOrder
+from shared.domain.gates.controls import Scope, not_enabled
 from shared.domain.gates.exposure import exposure_of, roots_of
 from shared.domain.ids import AccountId, StrategyId, UserId
 from shared.domain.order import Action, BrokerStatus, IntentState, OrderType, Role
 from shared.domain.plan import Book, Held
 from shared.domain.position import OpenIntent
 from shared.domain.strategy import AccountLink, Strategy
-from tests.simulation.rows import FillRow, IntentRow, LinkRow, OrderRow, PositionRow
+from tests.simulation.rows import AccountRow, FillRow, IntentRow, LinkRow, OrderRow, PositionRow
 from tests.simulation.store import Store
 
 _NEVER_SENT: Final = (IntentState.STALE, IntentState.SKIPPED, IntentState.BLOCKED)
@@ -76,7 +76,7 @@ def scene_without_past(
         now=now,
         on=trade_date(now),
         exposure=exposure_of(owners.values()),
-        halts=halts_of(_newest(store, row.user_id, account, me)),
+        halts=halts_of(_newest(store, row.user_id, account, me)) + _lacking(store, row),
         working=tuple(_working(store, account)),
         keeps_hours=store.connections.one(row.connection_id).environment != "paper",
     )
@@ -112,6 +112,11 @@ def _open(row: IntentRow) -> OpenIntent:
         state=row.state,
         account_seq=row.account_seq,
     )
+
+
+def _lacking(store: Store, row: AccountRow) -> tuple[Halt, ...]:
+    live = store.connections.one(row.connection_id).environment == "live"
+    return (not_enabled("it has not been enabled"),) if live and not row.live_enabled else ()
 
 
 def _newest(store: Store, user: UserId, account: AccountId, strategy: StrategyId) -> Iterable[Said]:

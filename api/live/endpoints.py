@@ -1,0 +1,35 @@
+"""Live accounts: locked until their owner enables each of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import Request
+
+from api.access import SESSION, Router
+from api.deps import CurrentUser, Resources, WriteConn
+from api.live import service
+from api.live.schemas import EnableIn, LiveOut
+from api.wire import PathId
+
+router = Router(SESSION, prefix="/api/accounts", tags=["accounts"])
+ROUTERS: Final = (router,)
+
+
+@router.post("/{account_id}/enable-live/")
+async def enable(
+    request: Request,
+    user: CurrentUser,
+    resources: Resources,
+    account_id: PathId,
+    body: EnableIn,
+) -> LiveOut:
+    """Asks for the password again. Lost by disabling, and wherever the data is copied to."""
+    address = request.client.host if request.client else "unknown"
+    return await service.enable(resources, user, account_id, body, address)
+
+
+@router.post("/{account_id}/disable-live/")
+async def disable(user: CurrentUser, connection: WriteConn, account_id: PathId) -> LiveOut:
+    """Entries are refused from now on; what is held is closed as ever."""
+    return await service.disable(connection, user, account_id)
