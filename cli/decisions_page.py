@@ -60,6 +60,11 @@ that Pine's strategy turned (`prev_market_position` long, `market_position` shor
 because Pine's `order.contracts` counts both; where nothing is held against it, it is refused.
 Otherwise the whole quantity is entered after the exit.
 
+**Averaging down** asks for an add without an alert: when a fresh quote stands a step beyond the
+position's worst entry (the first entry, then each add), `contracts` are entered with a bracket, at
+most `times` for one position, and not once a stop of the position is reached. A try counts whatever
+becomes of it, and every rule that may refuse an entry may refuse it.
+
 **Exits come first.** A reverse is an exit; its entry leaves when the account is flat, or not at
 all. Rules that forbid an entry (hours, limits, pauses) never stop an exit.
 """

@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from execution.averager import Averager
 from execution.bell import Bell
 from execution.brokers import make_broker, make_egress
 from execution.calendar_round import CalendarRound
@@ -14,6 +15,7 @@ from execution.consents import Consents
 from execution.intake import STREAMS, Intake
 from execution.lanes import Lanes
 from execution.ledger import PostgresLedger
+from execution.ledger.averages import PostgresAveraging
 from execution.ledger.consents import ConsentBook
 from execution.ledger.due import PostgresAgenda
 from execution.ledger.trials import TrialBook
@@ -115,6 +117,9 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "trials": trials.run(),
         "calendar": CalendarRound(
             PostgresAgenda(engine, clock), logins, bell, clock, planned=lanes.wake
+        ).rounds.run(),
+        "averager": Averager(
+            PostgresAveraging(engine, clock), logins, prices, clock, planned=lanes.wake, news=news
         ).rounds.run(),
         "spending": egress.spending.run(),
         "quotes": prices.publish(QuoteStream(redis, clock)),

@@ -35,17 +35,17 @@ IN_FULL: Final[dict[str, Any]] = {
     "IgnoreAlgoSpecs": False,
     "Leverage": "1",
 }
-# Beside the stop itself, its unit and that of trims. How the original averages down is not known
-# for certain; ours is `rules.bracket.average_down`.
-SLTP: Final[dict[str, Any]] = {
-    "avgdn": "0",
-    "avgdnAmnt": "0",
-    "avgdnType": "",
-    "SL_Type": "Fixed",
-}
+# Beside the stop itself, its unit and that of trims, and how it averages down.
+SLTP: Final[dict[str, Any]] = {"SL_Type": "Fixed"}
 _SLTP_OURS: Final = {"sl": "stop_loss", "SL_Units": "stop_units", "Trim_Units": "trim_units"}
-# Without averaging down it means nothing; and nobody but the owner sees a strategy.
-_HARMLESS: Final = frozenset({"Private", "avgdnType"})
+# The original's settings by our reading of their names (docs/adr/0006): how far, how many, in what.
+_AVERAGE: Final = {
+    "avgdn": "average_down_step",
+    "avgdnAmnt": "average_down_contracts",
+    "avgdnType": "average_down_units",
+}
+# Nobody but the owner sees a strategy.
+_HARMLESS: Final = frozenset({"Private"})
 
 
 def without_neutral(body: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +68,9 @@ def _unpack_sltp(kept: dict[str, Any], data: Any) -> None:
         _require_neutral("SLTP_Data", data, None)
         return
     for name, value in data.items():
-        if name not in _SLTP_OURS:
+        if name in _AVERAGE:
+            kept.setdefault(_AVERAGE[name], value)  # 0 takes the rule away
+        elif name not in _SLTP_OURS:
             _require_neutral(f"SLTP_Data.{name}", value, SLTP.get(name))
         elif name != "sl" and not _is_empty(value):
             kept.setdefault(_SLTP_OURS[name], value)

@@ -210,6 +210,11 @@ def _sltp(short: Shorthand, stop: str) -> dict[str, str]:
         "sl": stop,
         "SL_Units": shorthand.UNITS[short.stop_units],
         "Trim_Units": shorthand.TRIM_UNITS[short.trim_units or TrimUnit.CONTRACTS],
+        "avgdn": as_text(short.average_down_step),
+        "avgdnAmnt": str(short.average_down_contracts),
+        "avgdnType": ""
+        if short.average_down_units is None
+        else shorthand.UNITS[short.average_down_units],
     }
 
 

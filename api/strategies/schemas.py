@@ -145,6 +145,11 @@ class SettingsIn(Body):
         0, validation_alias="Maxcons"
     )
     time_filter: TimeFilterIn | None = Field(None, validation_alias="TimeFilter")
+    average_down_step: Annotated[Distance, _empty_is(Decimal(0))] = Decimal(0)
+    average_down_contracts: Annotated[Contracts, _empty_is(0)] = 0
+    average_down_units: Annotated[DistanceUnit | None, BeforeValidator(_unit), _empty_is(None)] = (
+        None
+    )
     active: bool = Field(default=True, validation_alias="Enabled")
     recording_enabled: bool = Field(default=True, validation_alias="Recorder")
     accounts: Links | None = Field(None, validation_alias="Accounts")

@@ -16,7 +16,7 @@ from typing import Any, Final
 from api.wire import invalid
 from shared.domain.names import name_key
 from shared.domain.rules import StrategyRules
-from shared.domain.rules.bracket import Bracket, DistanceUnit, Stop, TrimUnit
+from shared.domain.rules.bracket import AverageDown, Bracket, DistanceUnit, Stop, TrimUnit
 from shared.domain.rules.entries import Follow, FollowRule, Hours, Window
 
 UNITS: Final = {unit: unit.value.capitalize() for unit in DistanceUnit}
@@ -49,14 +49,21 @@ class Shorthand:
     add_delay_s: int = 0
     max_position_contracts: int = 0
     time_filter: TimeFilter = TimeFilter()
+    average_down_step: Decimal = Decimal(0)
+    average_down_contracts: int = 0
+    average_down_units: DistanceUnit | None = None
 
 
 NAMES: Final = frozenset(field.name for field in fields(Shorthand))
 _OF_TARGETS: Final = frozenset({"take_profit", "trim", "tpsl_units", "trim_units"})
 _OF_STOP: Final = frozenset({"stop_loss", "stop_units"})
+_OF_AVERAGE: Final = frozenset(
+    {"average_down_step", "average_down_contracts", "average_down_units"}
+)
+_OF_BRACKET: Final = _OF_TARGETS | _OF_STOP | _OF_AVERAGE
 # Which rule a name is a part of, so that one rule is not told twice in one request.
 _RULE: Final = {
-    **dict.fromkeys(_OF_TARGETS | _OF_STOP, "bracket"),
+    **dict.fromkeys(_OF_BRACKET, "bracket"),
     "directional_strategy": "follows",
     "inverse": "inverse",
     "add_delay_s": "entries",
@@ -68,7 +75,7 @@ _RULE: Final = {
 def shown(rules: StrategyRules, names: Mapping[int, str]) -> Shorthand:
     """`names`: strategy id -> name, of the user's own."""
     bracket = rules.bracket
-    targets, stop = bracket.targets, bracket.stop
+    targets, stop, average = bracket.targets, bracket.stop, bracket.average_down
     trims = tuple(target.trim or Decimal(0) for target in targets)
     follow = _directional(rules.follows)
     return Shorthand(
@@ -83,6 +90,9 @@ def shown(rules: StrategyRules, names: Mapping[int, str]) -> Shorthand:
         add_delay_s=rules.entries.add_delay_s,
         max_position_contracts=rules.limits.max_position_contracts or 0,
         time_filter=_time_filter(rules.hours),
+        average_down_step=Decimal(0) if average is None else average.step,
+        average_down_contracts=0 if average is None else average.contracts,
+        average_down_units=None if average is None else average.unit,
     )
 
 
@@ -92,7 +102,7 @@ def applied(
     """The rules, as JSON to be validated, with what `given` changes of them.
 
     `told`: the rules that the same request also tells in our own form. Raises InvalidInput
-    `settings.twice`, `.trim`, `.trim_units`, `.window` or `follow.unknown`.
+    `settings.twice`, `.trim`, `.trim_units`, `.window`, `.average_down` or `follow.unknown`.
     """
     before = shown(rules, names)
     changed = {name: value for name, value in given.items() if value != getattr(before, name)}
@@ -107,9 +117,9 @@ def applied(
     if "tpsl_units" in changed and "stop_units" not in given:
         after = replace(after, stop_units=after.tpsl_units)
     document = rules.stored()
-    for name in changed.keys() - _OF_TARGETS - _OF_STOP:
+    for name in changed.keys() - _OF_BRACKET:
         _tell(name, after, document, names)
-    if changed.keys() & (_OF_TARGETS | _OF_STOP):
+    if changed.keys() & _OF_BRACKET:
         document["bracket"] = _bracket(after, rules.bracket, changed)
     return document
 
@@ -138,7 +148,25 @@ def _bracket(after: Shorthand, old: Bracket, changed: Mapping[str, Any]) -> dict
     moved = old.stop is not None and after.stop_units is not old.stop.unit
     if changed.keys() & _OF_STOP or moved:
         document["stop"] = _stop(after, old.stop)
+    if changed.keys() & _OF_AVERAGE:
+        document["average_down"] = _average(after, old.average_down)
     return document
+
+
+def _average(after: Shorthand, old: AverageDown | None) -> dict[str, Any] | None:
+    """How often is kept, or once: the original has no name for it."""
+    step, contracts, unit = (
+        after.average_down_step,
+        after.average_down_contracts,
+        after.average_down_units,
+    )
+    if not step and not contracts:
+        return None  # the unit of nothing
+    if not step or not contracts or unit is None:
+        message = "Averaging down needs a step, its unit, and the contracts of an add."
+        raise invalid("settings.average_down", message, "average_down_step")
+    kept = {} if old is None else old.stored()
+    return kept | {"step": str(step), "contracts": contracts, "unit": unit}
 
 
 def _targets(after: Shorthand) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Final
 
 from shared.domain.claim_gates import EntryFacts, refused_now
 from shared.domain.cover import Cover, Resize, resizes
-from shared.domain.ids import IntentId
+from shared.domain.ids import Cause, IntentId
 from shared.domain.leg_places import RungStand, priced, rung_contracts, wrong_side
 from shared.domain.order import Action, IntentState, OrderIntent, OrderType, Role
 
@@ -100,12 +100,9 @@ def _judge_entry(candidate: Candidate, now: datetime, quote: Decimal | None) -> 
     intent = candidate.intent
     if intent.expires_at is not None and now >= intent.expires_at:
         return stale()
-    if intent.after is not None and candidate.after_state is not None:
-        if not candidate.after_state.final:
-            return Wait("after")
-        if candidate.owner_net != 0:
-            message = f"The exit before it ended with {candidate.owner_net} contracts still held."
-            return End(IntentState.BLOCKED, "reverse.not_flat", message)
+    settled = _settled(candidate, quote)
+    if settled is not None:
+        return settled
     if candidate.facts is not None:
         denied = refused_now(intent, candidate.legs, candidate.facts, quote)
         if denied is not None:
@@ -113,6 +110,40 @@ def _judge_entry(candidate: Candidate, now: datetime, quote: Decimal | None) -> 
     if not candidate.legs:
         return Send(intent)
     return _with_legs(candidate, _base(intent, quote))
+
+
+def _settled(candidate: Candidate, quote: Decimal | None) -> Verdict | None:
+    """What its own story says of an entry: what it follows, and what it adds to."""
+    intent = candidate.intent
+    if intent.cause is Cause.AVERAGE:
+        return _average_over(candidate, quote)
+    if intent.after is None or candidate.after_state is None:
+        return None
+    if not candidate.after_state.final:
+        return Wait("after")
+    if candidate.owner_net == 0:
+        return None
+    message = f"The exit before it ended with {candidate.owner_net} contracts still held."
+    return End(IntentState.BLOCKED, "reverse.not_flat", message)
+
+
+def _average_over(candidate: Candidate, quote: Decimal | None) -> End | None:
+    """An add adds: what it was meant for must be there still, and not about to be stopped out."""
+    intent, facts = candidate.intent, candidate.facts
+    sign = intent.action.sign
+    if candidate.owner_net * sign <= 0:
+        return End(IntentState.SKIPPED, "average.ended", "The position ended before its add left.")
+    stops = [
+        order.stop_price
+        for order in (() if facts is None else facts.scene.working)
+        if order.owner == intent.strategy_id
+        and order.contract == intent.contract
+        and order.action is not intent.action
+        and order.stop_price is not None
+    ]
+    if quote is not None and any((quote - stop) * sign <= 0 for stop in stops):
+        return End(IntentState.SKIPPED, "average.stopped", "The position's stop is reached.")
+    return None
 
 
 def _with_legs(candidate: Candidate, base: Decimal | None) -> Verdict:

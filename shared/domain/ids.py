@@ -32,6 +32,7 @@ class Cause(StrEnum):
     COMMAND = "command"
     GUARD = "guard"
     ROLL = "roll"  # numbered by the trade date of the roll
+    AVERAGE = "average"  # numbered by the account's number of the entry that began the position
     WINDOW = "window"  # numbered by the second at which positions had to be flat
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.domain.decision.rungs import Exits, Rung
-from shared.domain.ids import AccountId, Cause, IntentId, SignalId, intent_id
+from shared.domain.ids import AccountId, Cause, IntentId, SignalId, StrategyId, UserId, intent_id
 from shared.domain.ladder import At, Offset, Place
 from shared.domain.order import OrderIntent, OrderType, Role, TimeInForce
 from shared.domain.plan import Draft
@@ -15,22 +15,40 @@ from shared.domain.rules.bracket import Stop
 from shared.domain.strategy import Strategy
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """For whom an order is, where, and what made it exist."""
+
+    user_id: UserId
+    account_id: AccountId
+    strategy_id: StrategyId
+    cause: Cause
+    cause_id: int
+    signal_id: SignalId | None = None
+
+
 def intents_of(
     draft: Draft, strategy: Strategy, signal: SignalId, account: AccountId, expires_at: datetime
 ) -> list[OrderIntent]:
     """The order first, then its protective legs; every id is computed from the signal."""
+    origin = Origin(strategy.user_id, account, strategy.id, Cause.SIGNAL, signal, signal)
+    return orders_of(draft, origin, expires_at)
+
+
+def orders_of(draft: Draft, origin: Origin, expires_at: datetime) -> list[OrderIntent]:
+    """The same of whatever cause."""
 
     def named(leg: str) -> IntentId:
-        return intent_id(Cause.SIGNAL, signal, account, leg, 1)
+        return intent_id(origin.cause, origin.cause_id, origin.account_id, leg, 1)
 
     order = OrderIntent(
         id=named(draft.leg),
-        user_id=strategy.user_id,
-        account_id=account,
-        strategy_id=strategy.id,
-        signal_id=signal,
-        cause=Cause.SIGNAL,
-        cause_id=signal,
+        user_id=origin.user_id,
+        account_id=origin.account_id,
+        strategy_id=origin.strategy_id,
+        signal_id=origin.signal_id,
+        cause=origin.cause,
+        cause_id=origin.cause_id,
         role=draft.role,
         leg=draft.leg,
         attempt=1,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from execution.averager import Averager
 from execution.bell import Bell
 from execution.lanes import Lanes
 from execution.login import Login
@@ -31,6 +32,7 @@ from shared.domain.ids import StrategyId
 from shared.domain.order import IntentState
 from shared.ports.broker import AccountInfo, Broker
 from shared.ports.ledger import Lease
+from tests.simulation.ledger.averages import TwinAveraging
 from tests.simulation.store import Store
 from tests.simulation.twin import TwinLedger
 from tests.simulation.venue_in_process import USER, World
@@ -165,6 +167,8 @@ async def process(
     resolver = Resolver(ledger, logins, bell, clock)
     reconcile = Reconcile(ledger, logins, bell, clock, read_every_s=RECONCILE_EVERY_S)
 
+    averager = Averager(TwinAveraging(store), logins, prices, clock, planned=lanes.wake)
+
     def changed() -> None:
         lanes.wake()
         protector.rounds.wake()
@@ -179,6 +183,7 @@ async def process(
         lanes.run(),
         protector.run(),
         resolver.run(),
+        averager.rounds.run(),
         reconcile.run(),
         watch.run(),
     )

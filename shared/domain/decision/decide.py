@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from shared.domain.alert_signal import Signal, SignalOrderType
+from shared.domain.alert_signal import Signal, SignalKind, SignalOrderType
+from shared.domain.average_down import Sinking
 from shared.domain.decision.ask import Ask, ask_of, inverted
 from shared.domain.decision.entry import Entry
 from shared.domain.decision.exits import entries_of, exits_of, holdings, parts_of
-from shared.domain.decision.legs import not_offered
 from shared.domain.decision.market import Market, market_of
 from shared.domain.decision.refused import switched_off
 from shared.domain.decision.rungs import exits_for
@@ -38,6 +38,7 @@ _ORDERS: Final = {
     SignalOrderType.LIMIT: OrderType.LIMIT,
     SignalOrderType.STOP: OrderType.STOP,
 }
+_BARE: Final = Signal(kind=SignalKind.ORDER, dialect="")
 _FORBIDDEN_SIDE: Final = {Direction.LONG_ONLY: -1, Direction.SHORT_ONLY: 1, Direction.BOTH: 0}
 
 
@@ -69,6 +70,39 @@ def decide(signal: Signal, strategy: Strategy, link: AccountLink, scene: Scene) 
     return _entering(question) if ask.kind.enters else _ending(question)
 
 
+def decide_average(
+    sinking: Sinking,
+    opener: Signal | None,
+    strategy: Strategy,
+    link: AccountLink,
+    scene: Scene,
+) -> Plan | Denied:
+    """One more add to a position that the price went against, or the reason for none.
+
+    `opener` is the alert that began the position: its stop and targets are the add's too.
+    `scene.quote` is where it would fill.
+    """
+    off = switched_off(strategy, link)
+    if off is not None:
+        return off
+    meant = inverted(opener or _BARE) if strategy.rules.inverse else opener or _BARE
+    signal = replace(meant, order_type=SignalOrderType.MARKET, price=scene.quote)
+    side = 1 if sinking.action is Action.BUY else -1
+    ask = Ask(Kind.AVERAGE, side, sinking.rule.contracts)
+    market = Market(sinking.root, sinking.contract)
+    plan = _entering(_Question(signal, ask, market, strategy, link, scene))
+    if isinstance(plan, Plan) and sinking.is_stopped and not _is_stopped(plan):
+        return blocked("average.no_stop", "The position has a stop that the add would not have.")
+    return plan
+
+
+def _is_stopped(plan: Plan) -> bool:
+    return all(
+        draft.exits.rungs and all(rung.stop is not None for rung in draft.exits.rungs)
+        for draft in plan.drafts
+    )
+
+
 def _entering(question: _Question) -> Plan | Denied:
     market = question.market
     if market is None:
@@ -87,7 +121,7 @@ def _entering(question: _Question) -> Plan | Denied:
     if not row.move.enters:
         return _outcome(question, row, exits, sized, held)
     entry = _entry(question, market, row.move, sized, held)
-    denied = first_denial(entry) or not_offered(entry)
+    denied = first_denial(entry)
     if denied is not None:
         return denied if not exits else Plan(exits, row.code, _says(row, exits), denied)
     drafts = (*exits, _draft(entry, exits))
@@ -164,10 +198,13 @@ def _row(question: _Question, held: int) -> tuple[Sized, Row]:
         size=sized.size,
         adds=Adds.SPENT if spent else Adds.LEFT,
         entering=_side_of(rules.direction, ask.side),
-        # Whoever says "reverse" has said what to do against the position.
-        opposite=Opposite.REVERSE if ask.kind is Kind.REVERSE else rules.opposite,
+        # Whoever says "reverse" has said what to do against the position; an add never is.
+        opposite=Opposite.REVERSE if ask.kind in _SETTLED else rules.opposite,
     )
     return sized, look_up(case)
+
+
+_SETTLED: Final = (Kind.REVERSE, Kind.AVERAGE)
 
 
 def _side_of(direction: Direction, side: int) -> Entering:
@@ -229,6 +266,7 @@ def _entry(question: _Question, market: Market, move: Move, sized: Sized, held: 
             question.link.multiplier,
             product,
         ),
+        on_alert=question.ask.kind is not Kind.AVERAGE,
     )
 
 

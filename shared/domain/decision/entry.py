@@ -17,7 +17,7 @@ class Entry:
     """`held` is the strategy's expected position in the root once the plan's exits are through.
 
     `price` is a limit, `stop_price` a trigger, both on the tick; `reference_price` is what the
-    alert called the price.
+    alert called the price. `on_alert` False: no alert asked for it, so it counts as none.
     """
 
     move: Move
@@ -34,3 +34,4 @@ class Entry:
     link: AccountLink
     scene: Scene
     exits: Exits = NO_EXITS
+    on_alert: bool = True

@@ -23,6 +23,7 @@ _ASKS: Final = {
     Kind.STAND: "be long or short",
     Kind.TARGET: "a target position",
     Kind.REVERSE: "reverse",
+    Kind.AVERAGE: "(no alert) average down",
     Kind.CLOSE: "close",
     Kind.PART: "close a part",
     Kind.WITHDRAW: "cancel entries",

@@ -43,6 +43,8 @@ def size_of(ask: Ask, held: int, strategy: Strategy, link: AccountLink) -> Sized
             return _target(ask, held if stand is Stand.SAME else 0, link)
         case Kind.OPEN | Kind.STAND | Kind.REVERSE:
             return _entry(ask, held, strategy, link)
+        case Kind.AVERAGE:
+            return _added(ask, held, link)
 
 
 def scaled(qty_contracts: int, link: AccountLink) -> int:
@@ -66,6 +68,12 @@ def _entry(ask: Ask, held: int, strategy: Strategy, link: AccountLink) -> Sized:
     base = abs(held) if same else 0
     qty = max(0, capped(base + wanted, link) - base)
     return Sized(qty, _size(qty, asked_zero=told == 0), Relation.NONE, asked)
+
+
+def _added(ask: Ask, held: int, link: AccountLink) -> Sized:
+    asked, base = ask.qty_contracts or 0, abs(held)
+    qty = max(0, capped(base + scaled(asked, link), link) - base)
+    return Sized(qty, _size(qty, asked_zero=False), Relation.NONE, asked)
 
 
 def _target(ask: Ask, held: int, link: AccountLink) -> Sized:

@@ -76,6 +76,8 @@ _OTHER: Final = _of(Stand.OTHER)
 _ALLOWED: Final = _of(Entering.ALLOWED)
 _FORBIDDEN: Final = _of(Entering.FORBIDDEN)
 _OPEN: Final = _of(Kind.OPEN)
+_AVERAGE: Final = _of(Kind.AVERAGE)
+_ADDING: Final = _OPEN | _AVERAGE
 _REVERSES: Final = _of(Opposite.REVERSE, Opposite.NET)
 _TARGET: Final = _of(Kind.TARGET)
 
@@ -150,10 +152,20 @@ ROWS: Final[tuple[Row, ...]] = (
         adds=_of(Adds.LEFT),
     ),
     Row(
+        Move.ADD,
+        "plan.average_down",
+        "The price went against the position: add, with a bracket of its own.",
+        _AVERAGE,
+        stand=_SAME,
+        size=_SOME,
+        entering=_ALLOWED,
+        adds=_of(Adds.LEFT),
+    ),
+    Row(
         Move.REFUSE,
         "entries.adds_spent",
         "As many adds as the strategy allows were made.",
-        _OPEN,
+        _ADDING,
         stand=_SAME,
         size=_SOME,
         entering=_ALLOWED,
@@ -163,7 +175,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Move.NOTHING,
         "size.zero",
         "The size comes to 0 contracts here: nothing is added.",
-        _OPEN,
+        _ADDING,
         stand=_SAME,
         size=_ZERO_OWN,
         entering=_ALLOWED,
@@ -172,7 +184,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Move.REFUSE,
         "direction.forbidden",
         "The strategy does not trade this side: nothing is added.",
-        _OPEN,
+        _ADDING,
         stand=_SAME,
         size=_NOT_ASKED_ZERO,
         entering=_FORBIDDEN,
@@ -231,6 +243,13 @@ ROWS: Final[tuple[Row, ...]] = (
         stand=_SAME,
         relation=_of(Relation.MORE),
         entering=_FORBIDDEN,
+    ),
+    Row(
+        Move.NOTHING,
+        "average.ended",
+        "The position is no longer there, or about to end: nothing is added.",
+        _AVERAGE,
+        stand=_of(Stand.FLAT, Stand.OTHER),
     ),
     # Against the position
     Row(
@@ -352,8 +371,9 @@ def possible(case: Case) -> bool:
     match case.kind:
         case Kind.OPEN | Kind.STAND:
             return True
-        case Kind.REVERSE:  # the alert itself says what to do against the position
-            return case.opposite is Opposite.REVERSE
+        case Kind.REVERSE | Kind.AVERAGE:  # itself it says what to do against the position
+            asked_zero = case.kind is Kind.AVERAGE and case.size is Size.ZERO_ASKED
+            return case.opposite is Opposite.REVERSE and not asked_zero
         case Kind.TARGET:  # a target of 0 is a close; one that comes to 0 is less than any held
             less = case.relation in (Relation.LESS, Relation.NONE)
             return case.size is Size.SOME or (case.size is Size.ZERO_OWN and less)

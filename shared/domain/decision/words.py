@@ -9,19 +9,21 @@ class Kind(StrEnum):
     """What an alert asks of a strategy, once every dialect, sentiment and inversion is read.
 
     OPEN, STAND, TARGET and REVERSE have a side. CLOSE and PART may name the side they end.
+    AVERAGE is asked by no alert but by a price that went against the position, on its side.
     """
 
     OPEN = "open"  # buy or sell so many
     STAND = "stand"  # be long or short, whatever the size
     TARGET = "target"  # hold exactly so many on that side
     REVERSE = "reverse"  # end what is held, and enter the other side
+    AVERAGE = "average"  # add so many to what is held
     CLOSE = "close"  # end the position
     PART = "part"  # end a part of it
     WITHDRAW = "withdraw"  # take back entries that have not filled
 
     @property
     def enters(self) -> bool:
-        return self in (Kind.OPEN, Kind.STAND, Kind.TARGET, Kind.REVERSE)
+        return self in (Kind.OPEN, Kind.STAND, Kind.TARGET, Kind.REVERSE, Kind.AVERAGE)
 
 
 class Stand(StrEnum):

@@ -53,6 +53,8 @@ REFUSALS: Final = (ADD_DELAY, EVERY_NTH, COOLDOWN, DUPLICATE, PER_MINUTE, REVIEW
 
 def not_the_nth(entry: Entry) -> Denied | None:
     """Of each `every_nth` entry signals the last is taken."""
+    if not entry.on_alert:
+        return None
     every, number = entry.strategy.rules.entries.every_nth, entry.scene.history.asked_entries + 1
     return None if number % every == 0 else EVERY_NTH.deny(every=every, number=number)
 

@@ -71,15 +71,24 @@ class Stop(Rule):
 
 
 class AverageDown(Rule):
-    """Adds `contracts` (of the strategy's size) each `step` against the average, `times` at most.
+    """Adds `contracts` whenever the price is a `step` beyond the position's worst entry.
 
-    Sent only while the stop of the whole position, if there is one, is not reached.
+    The worst entry is the one furthest against the position: the first one, and then each add. So
+    adds are a step apart, however the price falls, and never closer. `contracts` are scaled with
+    the account like the strategy's size. At most `times` are tried for one position, and none once
+    a stop of the position is reached. Each leaves with the bracket of the first entry.
     """
 
     step: Amount
     unit: DistanceUnit = DistanceUnit.TICKS
     contracts: Annotated[int, BeforeValidator(exact), Field(ge=1, le=CONTRACTS_MAX)] = 1
     times: Annotated[int, BeforeValidator(exact), Field(ge=1, le=100)] = 1
+
+    @model_validator(mode="after")
+    def _relative(self) -> AverageDown:
+        if self.unit is DistanceUnit.PRICE:
+            raise ValueError("a step cannot be a price level")
+        return self
 
 
 class OnAdd(StrEnum):

@@ -149,7 +149,7 @@ async def test_zero_is_a_value_and_no_leg(ada: Browser, town: Town, desk: Desk) 
         ({"Linked_Strat": "Other"}, "settings.not_offered", "Linked_Strat"),
         ({"UseLimits": True}, "settings.not_offered", "UseLimits"),
         ({"Leverage": 2}, "settings.not_offered", "Leverage"),
-        ({"SLTP_Data": {"avgdn": 1}}, "settings.not_offered", "SLTP_Data.avgdn"),
+        ({"SLTP_Data": {"avgdn": 1}}, "settings.average_down", "average_down_step"),
         ({"SLTP_Data": {"SL_Type": "Trailing"}}, "settings.not_offered", "SLTP_Data.SL_Type"),
         ({"SLTP_Data": {"sl": 4}, "Stoploss": 5}, "settings.stop", "SLTP_Data.sl"),
         ({"position_size": -1}, "request.invalid", "position_size"),

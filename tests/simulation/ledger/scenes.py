@@ -207,7 +207,7 @@ def _fills(store: Store, position: PositionRow) -> list[FillRow]:
 
 
 def _adds(store: Store, entries: list[IntentRow], held: list[PositionRow]) -> int:
-    openers = [seq for row in held if (seq := _opener(store, row)) is not None]
+    openers = [found.account_seq for row in held if (found := opener_of(store, row)) is not None]
     seq = min(openers, default=None)
     coming = sum(row.ended_at is None and row.account_seq != seq for row in entries)
     if not held:
@@ -220,15 +220,15 @@ def _adds(store: Store, entries: list[IntentRow], held: list[PositionRow]) -> in
     return coming + added
 
 
-def _opener(store: Store, held: PositionRow) -> int | None:
-    """The account's sequence number of the order whose fill began the position."""
+def opener_of(store: Store, held: PositionRow) -> IntentRow | None:
+    """The order whose fill began the position."""
     net, began = 0, None
     for row in _fills(store, held):
         before, net = net, net + row.fill.signed_qty
         began = row if before == 0 else began
     if began is None or began.intent_id is None:
         return None
-    return store.intents.one(began.intent_id).account_seq
+    return store.intents.one(began.intent_id)
 
 
 def _resumed_at(store: Store, user: UserId, scope: Scope, scope_id: int) -> datetime | None:

@@ -16,7 +16,15 @@ from api.strategies.settings import rules_of
 from api.strategies.shorthand import Shorthand, shown
 from shared.domain.errors import InvalidInput
 from shared.domain.rules import FREE_STRATEGY, StrategyRules
-from shared.domain.rules.bracket import Bracket, BreakEven, DistanceUnit, Stop, Target, TrimUnit
+from shared.domain.rules.bracket import (
+    AverageDown,
+    Bracket,
+    BreakEven,
+    DistanceUnit,
+    Stop,
+    Target,
+    TrimUnit,
+)
 from shared.domain.rules.entries import EntryRules, Follow, FollowRule, Hours, Window
 from shared.domain.rules.limits import Limits
 
@@ -52,6 +60,36 @@ def test_everything_the_original_names() -> None:
     )
     assert told(rules, Inverse=False, DirStrat="", Delay_Add=0, Maxcons=0, TimeFilter=None,
                 TakeProfit=[], Stoploss=0, TPSL_Units="ticks") == FREE_STRATEGY  # fmt: skip
+
+
+def test_averaging_down_in_the_originals_words() -> None:
+    data = {"avgdn": "20", "avgdnAmnt": "2", "avgdnType": "Points"}
+    rules = told(SLTP_Data=data)
+    down = AverageDown(step=Decimal(20), contracts=2, unit=DistanceUnit.POINTS)
+    assert rules.bracket.average_down == down
+    own = {"step": "20", "unit": "points", "contracts": 2, "times": 3}
+    often = told(rules, rules={"bracket": {"average_down": own}})
+    assert told(often, SLTP_Data=data) == often
+    assert told(often, SLTP_Data={"avgdnAmnt": 1}).bracket.average_down == down.model_copy(
+        update={"contracts": 1, "times": 3}
+    )
+    off = {"avgdn": "0", "avgdnAmnt": "0", "avgdnType": ""}
+    assert told(often, SLTP_Data=off) == FREE_STRATEGY
+    assert told(SLTP_Data=off | {"avgdnType": "Ticks"}) == FREE_STRATEGY
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"avgdn": 1},
+        {"avgdn": 1, "avgdnAmnt": 1},
+        {"avgdnAmnt": 1, "avgdnType": "Ticks"},
+    ],
+)
+def test_half_of_averaging_down_is_no_rule(data: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        told(SLTP_Data=data)
+    assert caught.value.code == "settings.average_down"
 
 
 def test_a_unit_is_remembered_for_distances_that_come_later() -> None:
@@ -98,6 +136,10 @@ _TARGETS = st.builds(
     Target, at=_AMOUNTS, unit=st.sampled_from(DistanceUnit),
     trim=st.none() | _AMOUNTS, trim_unit=st.sampled_from(TrimUnit),
 )  # fmt: skip
+_AVERAGES = st.builds(
+    AverageDown, step=_AMOUNTS, contracts=st.integers(1, 9), times=st.integers(1, 9),
+    unit=st.sampled_from(sorted(set(DistanceUnit) - {DistanceUnit.PRICE})),
+)  # fmt: skip
 _RULES = st.builds(
     StrategyRules,
     inverse=st.booleans(),
@@ -112,6 +154,7 @@ _RULES = st.builds(
         Bracket,
         targets=st.lists(_TARGETS, max_size=4).map(tuple),
         stop=st.none() | st.builds(Stop, at=_AMOUNTS, unit=st.sampled_from(DistanceUnit)),
+        average_down=st.none() | _AVERAGES,
     ),
 )
 
