@@ -15,7 +15,7 @@ _CONTENTION: Final = frozenset({"40001", "40P01", "55P03"})
 
 
 class DatabaseAway(Unavailable):
-    """No connection to PostgreSQL could be had in time; nothing was done."""
+    """PostgreSQL could not be reached, or did not answer in time. At a commit: fate unknown."""
 
 
 def sqlstate(error: BaseException) -> str:

@@ -42,6 +42,8 @@ async def unit_of_work(
         await connection.commit()
     except BaseException as error:
         await _shielded(_undo(connection, error))
+        if isinstance(error, TimeoutError):
+            raise _silent() from error
         raise
     await _shielded(connection.close())
 
@@ -56,8 +58,15 @@ async def read_only(
         yield connection
     except BaseException as error:
         await _shielded(_undo(connection, error))
+        if isinstance(error, TimeoutError):
+            raise _silent() from error
         raise
     await _shielded(connection.close())
+
+
+def _silent() -> DatabaseAway:
+    """The driver waited for longer than the server may take: a dead link, or we stood still."""
+    return DatabaseAway("db.silent", "The database does not answer.")
 
 
 async def _begin(
