@@ -37,7 +37,8 @@ _SETTINGS: Final = text(f"""
            coalesce(sa.custom_ticker, a.custom_ticker) AS custom_ticker,
            c.environment <> 'paper' AS keeps_hours, {newest("s.id")} AS said,
            a.user_id AS account_user_id, ka.reached AS account_reached, ka.prop AS account_prop,
-           ka.anchor_usd, ka.anchor_at, ks.reached AS strategy_reached
+           ka.anchor_usd, ka.anchor_at, ka.seen_at AS account_seen_at,
+           ks.reached AS strategy_reached, ks.seen_at AS strategy_seen_at
     FROM unnest(CAST(:strategies AS bigint[]), CAST(:accounts AS bigint[]))
       AS turn (strategy_id, account_id)
     JOIN strategies s ON s.id = turn.strategy_id
@@ -150,8 +151,9 @@ async def _standings(
 
 def _scopes(one: _Setting) -> tuple[Scope, Scope]:
     row, link, strategy = one.row, one.link, one.strategy
-    kept = kept_of(row.account_reached, row.account_prop, row.anchor_usd, row.anchor_at)
-    own = kept_of(row.strategy_reached, None, None, None)
+    cash = row.anchor_usd, row.anchor_at
+    kept = kept_of(row.account_reached, row.account_prop, *cash, row.account_seen_at)
+    own = kept_of(row.strategy_reached, None, None, None, row.strategy_seen_at)
     user = UserId(row.account_user_id)
     return (
         scope_of_account(link.account_id, user, link.rules, kept),

@@ -27,6 +27,7 @@ from shared.domain.risk.books import Cash, anchor_of
 from shared.domain.risk.facts import (
     PRICE_FRESH,
     EntryFact,
+    FillSeen,
     HeldFact,
     RiskFacts,
     StopFact,
@@ -47,18 +48,21 @@ from shared.domain.rules import AccountRules, StrategyRules
 
 _SCOPES: Final = text("""
     SELECT 'account' AS scope, a.id, a.user_id, a.rules,
-      k.reached, k.prop, k.anchor_usd, k.anchor_at
+      k.reached, k.prop, k.anchor_usd, k.anchor_at, k.seen_at
     FROM accounts a LEFT JOIN risk_standings k ON k.scope = 'account' AND k.scope_id = a.id
     WHERE a.id = ANY (CAST(:accounts AS bigint[])) AND a.rules <> '{}'
     UNION ALL
-    SELECT 'strategy', s.id, s.user_id, s.rules, k.reached, k.prop, k.anchor_usd, k.anchor_at
+    SELECT 'strategy', s.id, s.user_id, s.rules, k.reached, k.prop, k.anchor_usd, k.anchor_at,
+      k.seen_at
     FROM strategies s LEFT JOIN risk_standings k ON k.scope = 'strategy' AND k.scope_id = s.id
     WHERE s.id = ANY (CAST(:strategies AS bigint[])) AND s.rules <> '{}'
     ORDER BY scope, id
 """)
 # The accounts asked for, and all of the strategies asked for. Of fills, the running week. A stop
-# covers nothing that is held before its own entry has begun to fill. Where no quote was seen, as
-# in the first moment of a position, the account's own last fill in the contract is a price as well.
+# covers nothing that is held before its own entry has begun to fill. Where no quote was seen, as in
+# the first moment of a position, the account's own last fill in the contract is a price as well.
+# Fills from before a look that were told after it are no word on what lay between two looks: the
+# floor may have moved on since.
 _FACTS: Final = text("""
     WITH ours AS (
       SELECT unnest(CAST(:accounts AS bigint[])) AS id
@@ -73,7 +77,8 @@ _FACTS: Final = text("""
       CAST(NULL AS uuid) AS id, NULL AS action, CAST(NULL AS integer) AS offset_ticks,
       CAST(NULL AS numeric) AS offset_percent, false AS pending,
       coalesce(CAST(s.rules ->> 'slippage_ticks' AS integer), 0) AS slippage_ticks,
-      CAST(NULL AS timestamptz) AS at, CAST(NULL AS timestamptz) AS last_fill_at
+      CAST(NULL AS timestamptz) AS at, CAST(NULL AS timestamptz) AS last_fill_at,
+      CAST(NULL AS bigint) AS fill_id
     FROM ours JOIN accounts a ON a.id = ours.id
     JOIN positions p ON p.account_id = a.id AND p.net_qty <> 0
     LEFT JOIN strategies s ON s.id = p.strategy_id
@@ -87,7 +92,7 @@ _FACTS: Final = text("""
     UNION ALL
     SELECT 'stop', l.account_id, l.strategy_id, l.contract, l.root, l.qty - l.filled_qty,
       e.fill_value / e.filled_qty, l.stop_price, l.id, e.action, l.offset_ticks,
-      l.offset_percent, false, 0, NULL, NULL
+      l.offset_percent, false, 0, NULL, NULL, NULL
     FROM ours JOIN intents l ON l.account_id = ours.id AND l.ended_at IS NULL
       AND l.role = 'stop_loss'
     JOIN intents e ON e.id = l.parent_id AND e.filled_qty > 0
@@ -95,7 +100,7 @@ _FACTS: Final = text("""
     SELECT 'entry', e.account_id, e.strategy_id, e.contract, e.root, e.qty - e.filled_qty,
       coalesce(e.price, e.stop_price, e.reference_price), l.stop_price, e.id, e.action,
       l.offset_ticks, l.offset_percent, e.state = 'PENDING',
-      coalesce(CAST(s.rules ->> 'slippage_ticks' AS integer), 0), NULL, NULL
+      coalesce(CAST(s.rules ->> 'slippage_ticks' AS integer), 0), NULL, NULL, NULL
     FROM ours JOIN intents e ON e.account_id = ours.id AND e.ended_at IS NULL
       AND e.role = 'entry' AND e.qty > e.filled_qty
     LEFT JOIN strategies s ON s.id = e.strategy_id
@@ -105,15 +110,23 @@ _FACTS: Final = text("""
       coalesce(sum(f.qty) FILTER (WHERE f.fee_usd IS NULL), 0),
       coalesce(sum(f.realized_usd - coalesce(f.fee_usd, 0)) FILTER (WHERE f.trade_date >= :on), 0),
       sum(f.realized_usd - coalesce(f.fee_usd, 0)),
-      NULL, NULL, NULL, NULL, false, 0, NULL, NULL
+      NULL, NULL, NULL, NULL, false, 0, NULL, NULL, NULL
     FROM fills f
     WHERE (f.account_id = ANY (ARRAY(SELECT id FROM ours))
         OR f.strategy_id = ANY (CAST(:strategies AS bigint[])))
       AND f.trade_date >= :monday AND f.active
     GROUP BY f.account_id, f.strategy_id, f.root
     UNION ALL
+    SELECT 'fill', f.account_id, f.strategy_id, f.contract, f.root, f.qty, f.price,
+      NULL, NULL, f.action, NULL, f.fee_usd, false, 0, f.filled_at, NULL, f.broker_fill_id
+    FROM fills f  -- its fee stands where others have a distance
+    WHERE (f.account_id = ANY (ARRAY(SELECT id FROM ours))
+        OR f.strategy_id = ANY (CAST(:strategies AS bigint[])))
+      AND f.trade_date = :on AND f.active AND f.filled_at > CAST(:since AS timestamptz)
+      AND f.recorded_at > CAST(:since AS timestamptz)
+    UNION ALL
     SELECT 'cash', b.account_id, 0, '', '', 0, b.cash_usd, since.usd, NULL, NULL, NULL,
-      NULL, false, 0, b.as_of, since.last_fill_at
+      NULL, false, 0, b.as_of, since.last_fill_at, NULL
     FROM unnest(CAST(:anchored AS bigint[]), CAST(:anchors AS timestamptz[])) AS k(account_id, at)
     JOIN account_balances b ON b.account_id = k.account_id
     CROSS JOIN LATERAL (
@@ -161,6 +174,7 @@ async def load_facts(
         "fresh": now - PRICE_FRESH,
         "on": on,
         "monday": week_of(on),
+        "since": min((at for each in scopes if (at := each.kept.seen_at)), default=None),
         "anchored": [each.id for each in firms],
         "anchors": [None if (a := each.kept.anchor) is None else a.as_of for each in firms],
     }
@@ -174,11 +188,12 @@ async def load_facts(
         entries=_entries([row for row in rows if row.what == "entry"]),
         sums=tuple(_sum(row) for row in rows if row.what == "sum"),
         cash=_cash([row for row in rows if row.what == "cash"], anchors, held, now),
+        fills=tuple(_fill(row) for row in rows if row.what == "fill"),
     )
 
 
 def _scope(row: Any) -> Scope:
-    kept = kept_of(row.reached, row.prop, row.anchor_usd, row.anchor_at)
+    kept = kept_of(row.reached, row.prop, row.anchor_usd, row.anchor_at, row.seen_at)
     if ScopeKind(row.scope) is ScopeKind.ACCOUNT:
         account = AccountRules.model_validate(row.rules)
         return scope_of_account(AccountId(row.id), UserId(row.user_id), account, kept)
@@ -187,13 +202,18 @@ def _scope(row: Any) -> Scope:
 
 
 def kept_of(
-    reached: Any, prop_state: Any, anchor_usd: Usd | None, anchor_at: datetime | None
+    reached: Any,
+    prop_state: Any,
+    anchor_usd: Usd | None,
+    anchor_at: datetime | None,
+    seen_at: datetime | None,
 ) -> Kept:
     """What a row of `risk_standings` keeps; of no row at all, nothing."""
     return Kept(
         frozenset() if reached is None else reached_from_json(reached),
         None if prop_state is None else prop_from_json(prop_state),
         None if anchor_usd is None or anchor_at is None else Cash(anchor_usd, anchor_at),
+        seen_at,
     )
 
 
@@ -254,6 +274,20 @@ def _entry(row: Any) -> EntryFact:
 def _sum(row: Any) -> SumFact:
     account, strategy = AccountId(row.account_id), StrategyId(row.strategy_id)
     return SumFact(account, strategy, row.root, row.base, row.price, row.qty)
+
+
+def _fill(row: Any) -> FillSeen:
+    return FillSeen(
+        AccountId(row.account_id),
+        StrategyId(row.strategy_id),
+        row.contract,
+        row.root,
+        Action(row.action).sign * row.qty,
+        row.base,
+        _usd(row.offset_percent),
+        row.at,
+        row.fill_id,
+    )
 
 
 def _cash(

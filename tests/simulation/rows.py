@@ -250,7 +250,7 @@ class StandingRow:
         if self.anchor_usd is not None and self.anchor_at is not None:
             anchor = Cash(self.anchor_usd, self.anchor_at)
         prop = None if self.prop is None else prop_from_json(self.prop)
-        return Kept(reached_from_json(self.reached), prop, anchor)
+        return Kept(reached_from_json(self.reached), prop, anchor, self.seen_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ not: a decision never stands on an older look than its own.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 from shared.domain.money import Usd
 from shared.domain.risk import limits as money
@@ -22,24 +22,30 @@ from shared.domain.rules.prop import PropRules
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What outlives midnight and restarts. `reached` may hold what a later day has forgotten."""
+    """What outlives midnight and restarts. `reached` may hold what a later day has forgotten.
+
+    `seen_at` is when the scope was last looked at, None: never.
+    """
 
     reached: frozenset[Reached] = frozenset()
     prop: PropState | None = None
     anchor: Cash | None = None
+    seen_at: datetime | None = None
 
 
 NOTHING_KEPT = Kept()
 
 
 def observed(kept: Kept, limits: Limits, rules: PropRules | None, books: Books) -> Kept:
-    """What is to be remembered once these books were seen; unknown P&L adds nothing."""
-    mark = books.mark
+    """What is to be remembered once these books were seen; unknown P&L adds nothing.
+
+    The fills since the last look are seen too, each at its own price.
+    """
     reached = money.current(kept.reached, books.on)
-    if mark is not None:
+    for mark in books.marks:
         reached = money.observe(reached, limits, mark)
     anchor = kept.anchor if books.cash is None else replace(books.cash, since_usd=Usd(0))
-    return Kept(reached, _prop(kept.prop, rules, books), anchor)
+    return Kept(reached, _prop(kept.prop, rules, books), anchor, kept.seen_at)
 
 
 def standing_of(kept: Kept, limits: Limits, rules: PropRules | None, books: Books) -> Standing:
@@ -69,7 +75,9 @@ def _prop(state: PropState | None, rules: PropRules | None, books: Books) -> Pro
         state = replace(state, last=replace(state.last, balance_usd=begun_usd))
     elif state.last.on > books.on:
         return state  # a clock that went back sees nothing new
-    return prop.observe(state, rules, PropMark(books.on, balance_usd, open_usd))
+    for swing_usd in (*books.swings_usd, Usd(0)):
+        state = prop.observe(state, rules, PropMark(books.on, balance_usd, open_usd + swing_usd))
+    return state
 
 
 def _begun(rules: PropRules, on: date, balance_usd: Usd) -> PropState:

@@ -102,7 +102,11 @@ def anchor_of(
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """One scope on trade date `on`. `cash` is an account's, None while not known for sure."""
+    """One scope on trade date `on`. `cash` is an account's, None while not known for sure.
+
+    `swings_usd`: by how much its result differed from now at each of its fills since the last
+    look, at the price of the fill and in their order.
+    """
 
     on: date
     day: Sums = Sums()
@@ -110,6 +114,7 @@ class Books:
     held: tuple[Holding, ...] = ()
     coming: tuple[Coming, ...] = ()
     cash: Cash | None = None
+    swings_usd: tuple[Usd, ...] = ()
 
     @property
     def open_usd(self) -> Usd | None:
@@ -123,6 +128,15 @@ class Books:
         if open_usd is None:
             return None
         return Mark(self.on, self.day.net_usd + open_usd, self.week.net_usd + open_usd)
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """What is known of the result since the last look, the present last; none if unknown."""
+        now = self.mark
+        if now is None:
+            return ()
+        swings = (*self.swings_usd, _NOTHING)
+        return tuple(Mark(self.on, now.day_usd + s, now.week_usd + s) for s in swings)
 
     @property
     def further_usd(self) -> Usd | None:

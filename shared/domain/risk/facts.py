@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -81,6 +81,21 @@ class SumFact:
 
 
 @dataclass(frozen=True, slots=True)
+class FillSeen:
+    """A fill of trade date `on` that not every scope has been looked at since."""
+
+    account_id: AccountId
+    strategy_id: StrategyId
+    contract: str
+    root: str
+    signed_qty: int
+    price: Decimal
+    fee_usd: Usd  # 0 while it is not told
+    at: datetime
+    fill_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class RiskFacts:
     """Of some accounts and strategies at one instant of trade date `on`."""
 
@@ -90,27 +105,37 @@ class RiskFacts:
     entries: tuple[EntryFact, ...] = ()
     sums: tuple[SumFact, ...] = ()
     cash: Mapping[AccountId, Cash] = field(default_factory=dict)
+    fills: tuple[FillSeen, ...] = ()
 
-    def books_of_account(self, account: AccountId, *, pending: bool = True) -> Books:
-        """`pending`: entries that have not left us count too."""
-        return self._books(lambda each: each.account_id == account, self.cash.get(account), pending)
+    def books_of_account(
+        self, account: AccountId, *, pending: bool = True, since: datetime | None = None
+    ) -> Books:
+        """`pending`: entries that have not left us count too. `since`: of the last look."""
+        books = self._books(lambda each: each.account_id == account, pending, since)
+        return replace(books, cash=self.cash.get(account))
 
-    def books_of_strategy(self, strategy: StrategyId, *, pending: bool = True) -> Books:
-        return self._books(lambda each: each.strategy_id == strategy, None, pending)
+    def books_of_strategy(
+        self, strategy: StrategyId, *, pending: bool = True, since: datetime | None = None
+    ) -> Books:
+        return self._books(lambda each: each.strategy_id == strategy, pending, since)
 
-    def _books(self, mine: Callable[[_Owned], bool], cash: Cash | None, pending: bool) -> Books:
+    def _books(
+        self, mine: Callable[[_Owned], bool], pending: bool, since: datetime | None
+    ) -> Books:
         sums = [each for each in self.sums if mine(each)]
+        held = [each for each in self.held if mine(each)]
+        fills = [e for e in self.fills if since is not None and e.at > since and mine(e)]
         return Books(
             on=self.on,
             day=Sums(sum((each.day_usd for each in sums), _NOTHING)),
             week=Sums(sum((each.week_usd for each in sums), _NOTHING), _untold(sums)),
-            held=tuple(self._holding(each) for each in self.held if mine(each)),
+            held=tuple(map(self._holding, held)),
             coming=tuple(
                 Coming(each.root, each.qty_contracts, each.stop_ticks, each.slippage_ticks)
                 for each in self.entries
                 if mine(each) and (pending or not each.is_pending)
             ),
-            cash=cash,
+            swings_usd=swings_usd(held, fills),
         )
 
     def _holding(self, held: HeldFact) -> Holding:
@@ -123,6 +148,35 @@ class RiskFacts:
         return Holding(
             held.root, held.net_qty, held.avg_price, held.mark, tuple(stops), held.slippage_ticks
         )
+
+
+def swings_usd(held: Sequence[HeldFact], fills: Sequence[FillSeen]) -> tuple[Usd, ...]:
+    """The result at each fill less the result now: its contract unwound, all else as it is now.
+
+    Cash moves in and out, so it does not matter which contracts are said to have gone first.
+    """
+    if any(each.mark is None for each in held):
+        return ()
+    out: list[tuple[datetime, int, Usd]] = []
+    for contract in {each.contract for each in fills}:
+        here = [each for each in held if each.contract == contract]
+        done = [each for each in fills if each.contract == contract and each.root in PRODUCTS]
+        out += _unwound(here, sorted(done, key=lambda each: (each.at, each.fill_id)))
+    return tuple(swing for _, _, swing in sorted(out))
+
+
+def _unwound(
+    held: Sequence[HeldFact], fills: Sequence[FillSeen]
+) -> Iterator[tuple[datetime, int, Usd]]:
+    net = sum(each.net_qty for each in held)
+    points = sum((each.net_qty * each.mark for each in held if each.mark is not None), _NOTHING)
+    fees = _NOTHING
+    for fill in reversed(fills):
+        point_value = PRODUCTS[fill.root].point_value
+        yield fill.at, fill.fill_id, (net * fill.price - points) * point_value + fees
+        net -= fill.signed_qty
+        points -= fill.signed_qty * fill.price
+        fees += fill.fee_usd
 
 
 def ticks_to_stop(

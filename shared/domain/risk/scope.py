@@ -48,9 +48,10 @@ class Scope:
         return self.prop is not None or any(each is not None for each in money_bounds)
 
     def books(self, facts: RiskFacts, *, pending: bool = True) -> Books:
+        since = self.kept.seen_at
         if self.kind is ScopeKind.ACCOUNT:
-            return facts.books_of_account(AccountId(self.id), pending=pending)
-        return facts.books_of_strategy(StrategyId(self.id), pending=pending)
+            return facts.books_of_account(AccountId(self.id), pending=pending, since=since)
+        return facts.books_of_strategy(StrategyId(self.id), pending=pending, since=since)
 
     def seen(self, facts: RiskFacts) -> Kept:
         """What is to be remembered once these facts were seen."""

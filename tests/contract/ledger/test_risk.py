@@ -312,6 +312,61 @@ async def test_a_trailing_floor_follows_open_profit_and_is_kept(world: World) ->
     assert await code(world) == "prop.drawdown"
 
 
+async def stopped_at(world: World, entry: OrderIntent, price: str) -> None:
+    """The stop of the entry fills, and the entry is over."""
+    rows = await world.rows("intents", parent_id=str(entry.id), role="stop_loss")
+    order = int(rows[0]["broker_order_id"])
+    await world.tell(replace(world.fill_fact(entry, order, price, 1), action=Action.SELL))
+
+
+async def test_a_touch_that_only_a_fill_saw_counts(world: World) -> None:
+    """Two contracts: one is stopped at the low, and a second later the other is worth more."""
+    await alone(world, Limits(daily_loss_usd=D(390)))
+    first = await entered(world)
+    await look(world)
+    await entered(world)
+    await look(world)
+    await world.advance(1)
+    await stopped_at(world, first, "19990")  # 200 of it, and 200 of the other for a moment
+    await world.advance(1)
+    assert await look(world, "19998") == ["risk.daily_loss"]
+    kept = [row["reached"] for row in await world.table("risk_standings")]
+    assert [D(each["result_usd"]) for each in kept[0]] == [D(-400)]
+    assert await look(world, "20050") == []
+
+
+async def test_a_high_that_only_a_fill_saw_lifts_the_floor(world: World) -> None:
+    await alone(world, Limits(), FIRM)
+    await balance(world, "50000")
+    await look(world)
+    first = await entered(world)
+    await world.advance(1)
+    await look(world)
+    await entered(world)
+    await look(world)
+    await world.advance(1)
+    await stopped_at(world, first, "20050")  # 1,000 of it, and 1,000 of the other: 52,000
+    await world.advance(1)
+    await look(world, "20000")
+    (row,) = await world.table("risk_standings")
+    assert D(row["prop"]["peak_usd"]) == D(52000)
+    assert D(row["room_usd"]) == D(1000)  # 51,000 above a floor of 50,000
+
+
+async def test_a_fill_from_before_the_last_look_is_no_news(world: World) -> None:
+    """It was low then, and the floor has risen since: that is no breach."""
+    await alone(world, Limits(), FIRM)
+    await balance(world, "50000")
+    await look(world)
+    await entered(world)
+    by_hand = [world.foreign_fill(action)[1] for action in (Action.BUY, Action.SELL)]
+    await world.advance(1)
+    assert await look(world, "20100") == []  # 2,000 up: the floor stands at 50,000
+    await world.tell(*(replace(each, price=D(19910)) for each in by_hand))
+    await world.advance(1)
+    assert await look(world, "20100") == []
+
+
 async def test_an_exit_meets_no_limit(world: World) -> None:
     await alone(world, Limits(daily_loss_usd=D(100)))
     await entered(world)

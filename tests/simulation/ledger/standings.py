@@ -18,6 +18,7 @@ from shared.domain.risk.books import Cash, anchor_of
 from shared.domain.risk.facts import (
     PRICE_FRESH,
     EntryFact,
+    FillSeen,
     HeldFact,
     RiskFacts,
     StopFact,
@@ -82,6 +83,7 @@ def facts(
         and row.trade_date >= week_of(on)
         and (row.account_id in ours or row.strategy_id in mine)
     ]
+    since = min((at for scope in of if (at := scope.kept.seen_at)), default=None)
     return RiskFacts(
         on=on,
         held=tuple(_held(store, row, now) for row in held if row.account_id in ours),
@@ -93,6 +95,7 @@ def facts(
             for scope in of
             if scope.prop is not None and (cash := _cash(store, scope, now)) is not None
         },
+        fills=tuple(_seen(row) for row in fills if _is_new(row, on, since)),
     )
 
 
@@ -177,6 +180,26 @@ def _sum(row: FillRow, on: date) -> SumFact:
         _net(row) if row.trade_date >= on else Usd(0),
         _net(row),
         row.qty if row.fee_usd is None else 0,
+    )
+
+
+def _is_new(row: FillRow, on: date, since: datetime | None) -> bool:
+    if since is None or row.trade_date != on:
+        return False
+    return row.filled_at > since and row.recorded_at > since
+
+
+def _seen(row: FillRow) -> FillSeen:
+    return FillSeen(
+        row.account_id,
+        StrategyId(row.strategy_id),
+        row.contract,
+        row.root,
+        row.action.sign * row.qty,
+        row.price,
+        Usd(0) if row.fee_usd is None else row.fee_usd,
+        row.filled_at,
+        row.broker_fill_id,
     )
 
 
