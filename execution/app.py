@@ -12,6 +12,7 @@ from execution.brokers import make_broker, make_egress
 from execution.calendar_round import CalendarRound
 from execution.commands import Commands
 from execution.consents import Consents
+from execution.drift_watch import DriftWatch
 from execution.intake import STREAMS, Intake
 from execution.lanes import Lanes
 from execution.ledger import PostgresLedger
@@ -150,5 +151,6 @@ def _looks(
     """What looks again and again, and is woken by nobody."""
     return {
         "resolver": Resolver(ledger, logins, bell, clock).run(),
+        "drift": DriftWatch(ledger, logins, bell, clock).rounds.run(),
         "risk": RiskWatch(ledger, logins, prices, bell).rounds.run(),
     }

@@ -19,6 +19,7 @@ _SWEEP_EVERY_S: Final = 1.0
 class Commands:
     """`close` ends what its user holds (within an account or strategy); `reconcile` reads anew.
 
+    `release_drift` lets entries go although two books differ.
     Kinds in `others` have a round of their own, which is woken.
     """
 
@@ -53,6 +54,8 @@ class Commands:
             case "close":
                 self._bell(await self._ledger.close_all(command))
                 self._planned()
+            case "release_drift":
+                self._bell(await self._ledger.release_drift(command))
             case "reconcile":
                 self._reconcile()
                 done = ("done", "command.done", "The broker's lists are being read.")

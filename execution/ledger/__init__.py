@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -11,6 +11,7 @@ from execution.ledger import (
     claims,
     covers,
     decisions,
+    drifts,
     facts,
     health,
     leases,
@@ -37,6 +38,7 @@ from shared.ports.ledger import (
     LegResize,
     LoginRow,
     Naked,
+    Nets,
     Riding,
     Unresolved,
 )
@@ -114,6 +116,16 @@ class PostgresLedger:
     async def quarantine(self, account: AccountId, code: str | None) -> list[Envelope]:
         async with unit_of_work(self._engine) as connection:
             return await health.quarantine(connection, account, code, self._clock.now())
+
+    async def look_for_drift(
+        self, held: Sequence[Lease], told: Mapping[ConnectionId, Nets]
+    ) -> list[Envelope]:
+        async with unit_of_work(self._engine) as connection:
+            return await drifts.look(connection, _ids(held), told, self._clock.now())
+
+    async def release_drift(self, command: Command) -> list[Envelope]:
+        async with unit_of_work(self._engine) as connection:
+            return await drifts.release(connection, command, self._clock.now())
 
     # --- protection ---
     async def legs_off(self, held: Sequence[Lease]) -> list[LegOffset]:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.db.controls import newest
+from shared.db.drifts import HELD_ROOTS
 from shared.db.scene_books import EMPTY, has_left, read_books
 from shared.db.scenes import link_of, scene_of, strategy_of, surroundings_of
 from shared.db.standings import kept_of, load_facts
@@ -36,6 +37,7 @@ _SETTINGS: Final = text(f"""
            coalesce(sa.max_contracts, a.max_contracts) AS max_contracts,
            coalesce(sa.custom_ticker, a.custom_ticker) AS custom_ticker,
            c.environment <> 'paper' AS keeps_hours, {newest("s.id")} AS said,
+           {HELD_ROOTS} AS held_roots,
            a.user_id AS account_user_id, ka.reached AS account_reached, ka.prop AS account_prop,
            ka.anchor_usd, ka.anchor_at, ka.seen_at AS account_seen_at,
            ks.reached AS strategy_reached, ks.seen_at AS strategy_seen_at

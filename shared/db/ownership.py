@@ -30,6 +30,7 @@ WRITER: Final[dict[str, str]] = {
     "positions": "execution",
     "contracts": "execution",
     "risk_state": "execution",
+    "drifts": "execution",
     "risk_standings": "execution",
     "risk_prices": "execution",
     "leases": "execution",
@@ -101,6 +102,22 @@ HIDDEN: Final[dict[str, tuple[str, ...]]] = {
         "command_secrets",
     ),
 }
+
+
+# The watchman is no service: it reads what it counts and may say one word, see sentinel/.
+SENTINEL: Final = "sentinel"
+SENTINEL_READS: Final = (
+    "accounts",
+    "strategies",
+    "strategy_accounts",
+    "commands",
+    "controls",
+    "intents",
+    "orders",
+    "fills",
+    "positions",
+)
+SENTINEL_SAYS: Final = ("audit_log", "controls")
 
 
 def role(service: str) -> str:

@@ -15,11 +15,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.db.controls import halts_from, newest
+from shared.db.drifts import HELD_ROOTS, held_roots_of
 from shared.db.scene_books import EMPTY, AccountBooks, read_books
 from shared.db.scene_history import read_histories
 from shared.domain.calendar import trade_date
 from shared.domain.decision.past import span_of
-from shared.domain.decision.scene import Halt, Scene
+from shared.domain.decision.scene import Halt, RootHeld, Scene
 from shared.domain.ids import AccountId, StrategyId, UserId
 from shared.domain.rules import AccountRules, StrategyRules
 from shared.domain.strategy import AccountLink, SizeFrom, Strategy
@@ -42,7 +43,7 @@ _LINKS: Final = text("""
 """)
 _AROUND: Final = text(f"""
     SELECT a.id, c.environment <> 'paper' AS keeps_hours,
-           {newest("CAST(:strategy AS bigint)")} AS said
+           {newest("CAST(:strategy AS bigint)")} AS said, {HELD_ROOTS} AS held_roots
     FROM accounts a JOIN broker_connections c ON c.id = a.connection_id
     WHERE a.id = ANY (CAST(:accounts AS bigint[]))
 """)  # noqa: S608 - our own expressions only
@@ -67,6 +68,7 @@ class Surroundings:
 
     keeps_hours: bool
     halts: tuple[Halt, ...]
+    held_roots: tuple[RootHeld, ...] = ()
 
 
 async def load_setup(connection: AsyncConnection, strategy: StrategyId) -> Setup:
@@ -110,6 +112,7 @@ def scene_of(books: AccountBooks, me: StrategyId, around: Surroundings, now: dat
         on=trade_date(now),
         exposure=books.exposure,
         halts=around.halts,
+        held_roots=around.held_roots,
         working=books.working,
         keeps_hours=around.keeps_hours,
     )
@@ -124,7 +127,7 @@ async def read_surroundings(
 
 
 def surroundings_of(row: Any) -> Surroundings:
-    return Surroundings(row.keeps_hours, halts_from(row.said))
+    return Surroundings(row.keeps_hours, halts_from(row.said), held_roots_of(row.held_roots))
 
 
 async def _followed(connection: AsyncConnection, strategy: Strategy) -> dict[StrategyId, int]:

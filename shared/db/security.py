@@ -18,6 +18,9 @@ from shared.db.ownership import (
     HIDDEN,
     MESSAGING,
     NO_OWNER,
+    SENTINEL,
+    SENTINEL_READS,
+    SENTINEL_SAYS,
     SERVICES,
     WRITER,
     role,
@@ -173,6 +176,27 @@ def statements(metadata: MetaData) -> list[str]:
     ]
     out += [f"GRANT EXECUTE ON FUNCTION {name} TO {role('api')}" for name in _API_FUNCTIONS]
     out += [f"GRANT EXECUTE ON FUNCTION {name} TO {role('gateway')}" for name in _GATEWAY_FUNCTIONS]
+    return out + _sentinel()
+
+
+def _sentinel() -> list[str]:
+    """It sees every row of what it counts, adds to two tables, and can change nothing."""
+    me = role(SENTINEL)
+    out = [_create_role(me), f"GRANT USAGE ON SCHEMA public TO {me}"]
+    for verb, clause, tables in (
+        ("SELECT", "USING", SENTINEL_READS),
+        ("INSERT", "WITH CHECK", SENTINEL_SAYS),
+    ):
+        for table in tables:
+            policy = f"sentinel_{verb.lower()}"
+            out += [
+                _if_there(table, statement)
+                for statement in (
+                    f"GRANT {verb} ON {table} TO {me}",
+                    f"DROP POLICY IF EXISTS {policy} ON {table}",
+                    f"CREATE POLICY {policy} ON {table} FOR {verb} TO {me} {clause} (true)",
+                )
+            ]
     return out
 
 

@@ -18,7 +18,17 @@ from shared.domain.decision.rungs import Exits, Rung
 from shared.domain.decision.scene import Scene
 from shared.domain.decision.standings import in_scene
 from shared.domain.decision.words import Move
-from shared.domain.gates import Gate, controls, firm, limits, money, ownership, price, session
+from shared.domain.gates import (
+    Gate,
+    controls,
+    drift,
+    firm,
+    limits,
+    money,
+    ownership,
+    price,
+    session,
+)
 from shared.domain.ladder import At, Offset, Place
 from shared.domain.order import OrderIntent, Role
 from shared.domain.plan import Denied
@@ -27,6 +37,7 @@ from shared.domain.strategy import AccountLink, Strategy
 
 GATES: Final[tuple[Gate, ...]] = (
     controls.halted,
+    drift.parted,
     session.contract_ends,
     session.market_closed,
     firm.outside_firm_hours,

@@ -33,6 +33,8 @@ from shared.ports.broker import ContractInfo, Fact, LoginHealth, Outcome, Token
 
 Decide = Callable[[Signal, Strategy, AccountLink, Scene], Plan | Denied]
 Judge = Callable[[Candidate], Verdict]
+# What the broker holds: its account id and the contract, signed contracts.
+Nets = Mapping[tuple[int, str], int]
 # Where an order of that direction would fill now; None without a fresh price.
 Closing = Callable[[str, Action], Decimal | None]
 
@@ -73,6 +75,14 @@ class Claimed:
 DRIFT: Final = "drift.position"
 NAKED: Final = "position.naked"
 STUCK: Final = "exit.stuck"
+
+# An order that nobody has bound to one of ours by then is somebody else's.
+FOREIGN_AFTER_S: Final = 2.0
+# What an alert asked for is compared with the book so long after it was carried out.
+MISSED_AFTER_S: Final = 1.0
+# Answers to "let entries through although the books have parted": status, code, message.
+RELEASED: Final = ("done", "command.done", "Entries may go again, until something else differs.")
+NOT_RELEASED: Final = ("refused", "drift.unknown", "No difference of yours is held there now.")
 
 # A leg without anything to close is cancelled after this long: fills may come in parts.
 ORPHANED_AFTER_S: Final = 1.0
@@ -234,6 +244,17 @@ class Ledger(Protocol):
 
     async def quarantine(self, account: AccountId, code: str | None) -> list[Envelope]:
         """Exits only from now on; None releases."""
+
+    async def look_for_drift(
+        self, held: Sequence[Lease], told: Mapping[ConnectionId, Nets]
+    ) -> list[Envelope]:
+        """Name what has parted, and end what has not for two looks a second apart.
+
+        `told`: everything that the broker holds, of logins whose feed is synced and at rest.
+        """
+
+    async def release_drift(self, command: Command) -> list[Envelope]:
+        """A person lets entries through; the deed and the answer in one transaction."""
 
     # --- protection ---
     async def legs_off(self, held: Sequence[Lease]) -> list[LegOffset]: ...

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from execution.averager import Averager
 from execution.bell import Bell
+from execution.drift_watch import DriftWatch
 from execution.lanes import Lanes
 from execution.login import Login
 from execution.logins import Logins
@@ -185,6 +186,7 @@ async def process(
         resolver.run(),
         averager.rounds.run(),
         reconcile.run(),
+        DriftWatch(ledger, logins, bell, clock).rounds.run(),
         watch.run(),
     )
     tasks = [asyncio.create_task(part) for part in parts]

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from shared.domain.controls import Said
+from shared.domain.drift import Drift
 from shared.domain.ids import (
     AccountId,
     ConnectionId,
@@ -215,6 +216,19 @@ class BalanceRow:
     cash_usd: Decimal
     realized_pnl_usd: Decimal | None
     as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRow:
+    id: int
+    user_id: UserId
+    drift: Drift
+    found_at: datetime
+    clean_looks: int = 0
+    clean_at: datetime | None = None
+    released_at: datetime | None = None
+    ended_at: datetime | None = None
+    ending: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from tests.simulation.rows import (
     ConnectionRow,
     ControlRow,
     DecisionRow,
+    DriftRow,
     FillRow,
     LeaseRow,
     LinkRow,
@@ -73,6 +74,7 @@ class Store:
         self.fills: Table[tuple[AccountId, int], FillRow] = Table(undo)
         self.positions: Table[tuple[AccountId, str, int], PositionRow] = Table(undo)
         self.balances: Table[AccountId, BalanceRow] = Table(undo)
+        self.drifts: Table[int, DriftRow] = Table(undo)
         self.risk: Table[AccountId, RiskRow] = Table(undo)
         self.standings: Table[tuple[str, int], StandingRow] = Table(undo)
         self.prices: Table[tuple[ConnectionId, str], PriceRow] = Table(undo)
@@ -83,6 +85,7 @@ class Store:
         self.outbox: Table[UUID, Envelope] = Table(undo)
         self._numbers = {name: Numbers() for name in ("user", "connection", "account")}
         self._numbers |= {name: Numbers() for name in ("strategy", "signal", "command", "control")}
+        self._numbers |= {"drift": Numbers()}
 
     def _next(self, what: str) -> int:
         return self._numbers[what].next()

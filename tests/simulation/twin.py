@@ -8,7 +8,7 @@ raises leaves nothing behind. Time comes from the store's clock only. One contra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from shared.contracts.envelope import Envelope
@@ -25,6 +25,7 @@ from shared.ports.ledger import (
     LegResize,
     LoginRow,
     Naked,
+    Nets,
     Riding,
     Unresolved,
 )
@@ -33,6 +34,7 @@ from tests.simulation.ledger import (
     claims,
     covers,
     decisions,
+    drifts,
     facts,
     health,
     leases,
@@ -117,6 +119,16 @@ class TwinLedger:
     async def quarantine(self, account: AccountId, code: str | None) -> list[Envelope]:
         with self._store.undo.transaction():
             return health.quarantine(self._store, account, code, self._now)
+
+    async def look_for_drift(
+        self, held: Sequence[Lease], told: Mapping[ConnectionId, Nets]
+    ) -> list[Envelope]:
+        with self._store.undo.transaction():
+            return drifts.look(self._store, _ids(held), told, self._now)
+
+    async def release_drift(self, command: Command) -> list[Envelope]:
+        with self._store.undo.transaction():
+            return drifts.release(self._store, command, self._now)
 
     # --- protection ---
     async def legs_off(self, held: Sequence[Lease]) -> list[LegOffset]:

@@ -141,6 +141,7 @@ fills = Table(
     # Results of a day or a week, per account and per strategy.
     Index("ix_fills_account_days", "account_id", "trade_date"),
     Index("ix_fills_strategy_days", "strategy_id", "trade_date"),
+    Index("ix_fills_taken_back", "account_id", postgresql_where=text("NOT active")),
     comment="Each execution once, keyed as the broker keys it: the only truth about money.",
 )
 

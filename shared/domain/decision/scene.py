@@ -78,6 +78,15 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
+class RootHeld:
+    """No entry in this root: its books have parted. `code` is of the drift, `message` says it."""
+
+    root: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """`on` is the trade date of `now`. Everything beyond the book has a neutral default.
 
@@ -97,6 +106,7 @@ class Scene:
     strategy_standing: Standing = UNTOUCHED  # over all its accounts
     positions: Mapping[str, Position] = field(default_factory=dict)  # contract -> the strategy's
     halts: tuple[Halt, ...] = ()  # in force now, the widest scope first
+    held_roots: tuple[RootHeld, ...] = ()  # the oldest first
     quote: Decimal | None = None  # of the contract to be traded, younger than 2 s
     working: tuple[WorkingOrder, ...] = ()
     keeps_hours: bool = False

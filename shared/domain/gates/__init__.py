@@ -12,6 +12,7 @@ from typing import Final
 from shared.domain.decision.entry import Entry
 from shared.domain.gates import (
     controls,
+    drift,
     firm,
     follow,
     hours,
@@ -29,6 +30,7 @@ Gate = Callable[[Entry], Denied | None]
 
 GATES: Final[tuple[Gate, ...]] = (
     controls.halted,
+    drift.parted,
     session.contract_ends,
     session.market_closed,
     hours.outside_hours,
@@ -54,6 +56,7 @@ GATES: Final[tuple[Gate, ...]] = (
 # Every refusal there is, for pages that print them: in the order of the gates.
 TABLE: Final[tuple[Refusal, ...]] = (
     *controls.REFUSALS,
+    *drift.REFUSALS,
     *session.REFUSALS,
     *hours.REFUSALS,
     *firm.REFUSALS,

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field
 
 from shared.domain.rules.base import NEW_YORK, Rule, Ticks, Zone, exact
 from shared.domain.rules.bracket import Bracket
+from shared.domain.rules.drift import DriftPolicy
 from shared.domain.rules.entries import Direction, EntryRules, Follow, Hours, Opposite
 from shared.domain.rules.limits import Brakes, Limits
 from shared.domain.rules.prop import PropRules
@@ -56,6 +57,7 @@ class StrategyRules(Rule):
     slippage_ticks: Ticks = 0  # allowed for beyond the stop when its worst case is judged
     watchdog: Watchdog = Watchdog()
     roll: RollRules = RollRules()
+    drift: DriftPolicy = DriftPolicy.ALARM  # when its book and the broker's part company
 
 
 class AccountRules(Rule):

@@ -23,7 +23,7 @@ from tests.contract.ledger.world import (
     Row,
     World,
 )
-from tests.simulation.rows import CommandRow, ControlRow, IntentRow
+from tests.simulation.rows import CommandRow, ControlRow, DriftRow, IntentRow
 from tests.simulation.store import Store
 from tests.simulation.tables import Table
 from tests.simulation.twin import TwinLedger
@@ -110,6 +110,8 @@ class TwinWorld(World):
     async def table(self, name: str) -> list[Row]:
         if name == "intents":
             return [_intent(row) for row in self.store.intents.rows()]
+        if name == "drifts":
+            return [_drift(row) for row in self.store.drifts.rows()]
         if name == "controls":
             return [_control(row) for row in self.store.controls.rows()]
         if name == "commands":
@@ -129,6 +131,14 @@ def _control(row: ControlRow) -> Row:
     said = out.pop("said")
     said["created_at"] = said.pop("at")
     return {**out, **said}
+
+
+def _drift(row: DriftRow) -> Row:
+    out: Row = plain(row)
+    drift = out.pop("drift")
+    drift["code"] = drift.pop("kind")
+    compared = plain(dict(row.drift.compared))
+    return {**out, **drift, "compared": compared, "message": row.drift.message}
 
 
 def _command(row: CommandRow) -> Row:

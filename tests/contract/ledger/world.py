@@ -45,6 +45,7 @@ TABLES: Final = (
     "signal_decisions",
     "risk_state",
     "risk_standings",
+    "drifts",
     "risk_prices",
     "account_balances",
     "leases",

@@ -10,7 +10,7 @@ from typing import Final
 from shared.domain.calendar import trade_date
 from shared.domain.controls import Said, Word, halts_of
 from shared.domain.decision.past import Span, span_of
-from shared.domain.decision.scene import Halt, History, PastEntry, Scene, WorkingOrder
+from shared.domain.decision.scene import Halt, History, PastEntry, RootHeld, Scene, WorkingOrder
 from shared.domain.gates.controls import Scope, not_enabled
 from shared.domain.gates.exposure import exposure_of, roots_of
 from shared.domain.ids import AccountId, StrategyId, UserId
@@ -22,7 +22,7 @@ from tests.simulation.rows import AccountRow, FillRow, IntentRow, LinkRow, Order
 from tests.simulation.store import Store
 
 _NEVER_SENT: Final = (IntentState.STALE, IntentState.SKIPPED, IntentState.BLOCKED)
-_AT_WORK: Final = (
+AT_WORK: Final = (
     BrokerStatus.WORKING,
     BrokerStatus.PENDING_NEW,
     BrokerStatus.PENDING_REPLACE,
@@ -77,6 +77,7 @@ def scene_without_past(
         on=trade_date(now),
         exposure=exposure_of(owners.values()),
         halts=halts_of(_newest(store, row.user_id, account, me)) + _lacking(store, row),
+        held_roots=_held_roots(store, account),
         working=tuple(_working(store, account)),
         keeps_hours=store.connections.one(row.connection_id).environment != "paper",
     )
@@ -114,6 +115,17 @@ def _open(row: IntentRow) -> OpenIntent:
     )
 
 
+def _held_roots(store: Store, account: AccountId) -> tuple[RootHeld, ...]:
+    return tuple(
+        RootHeld(row.drift.root, row.drift.kind.value, row.drift.message)
+        for row in store.drifts.rows()
+        if row.drift.account_id == account
+        and row.ended_at is None
+        and row.released_at is None
+        and row.drift.holds_entries
+    )
+
+
 def _lacking(store: Store, row: AccountRow) -> tuple[Halt, ...]:
     live = store.connections.one(row.connection_id).environment == "live"
     return (not_enabled("it has not been enabled"),) if live and not row.live_enabled else ()
@@ -142,7 +154,7 @@ def _working(store: Store, account: AccountId) -> Iterable[WorkingOrder]:
             owner = intent.strategy_id
             yield WorkingOrder(owner, intent.contract, intent.action, intent.order_type, *prices)
     for order in store.orders.rows():
-        if order.account_id == account and order.intent_id is None and order.status in _AT_WORK:
+        if order.account_id == account and order.intent_id is None and order.status in AT_WORK:
             yield _foreign(order)
 
 
