@@ -53,7 +53,7 @@ async def _seed(owner_url: str, credentials: Credentials, paper_url: str) -> See
     try:
         async with db.transaction():
             user = await _user(db, credentials)
-            accounts = await _accounts(db, user, credentials, paper_url)
+            accounts = await open_accounts(db, user, credentials, paper_url)
             strategy, version = await _strategy(db, user, accounts, credentials)
     finally:
         await db.close()
@@ -78,7 +78,8 @@ async def _user(db: Any, credentials: Credentials) -> int:
     )
 
 
-async def _accounts(db: Any, user: int, credentials: Credentials, paper_url: str) -> list[int]:
+async def open_accounts(db: Any, user: int, credentials: Credentials, paper_url: str) -> list[int]:
+    """The ids of all accounts under the paper login, which is made known unless it is."""
     known = await db.fetch(
         "SELECT a.id FROM accounts a JOIN broker_connections c ON c.id = a.connection_id"
         " WHERE c.user_id = $1 AND c.environment = 'paper' AND c.login_name = $2 ORDER BY a.id",
