@@ -19,7 +19,12 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount
 
-from api.security.guard import require_admin, require_anonymous_proof, require_session
+from api.security.guard import (
+    require_admin,
+    require_anonymous_proof,
+    require_person,
+    require_session,
+)
 
 REQUEST_BYTES_MAX: Final = 256 * 1024
 
@@ -43,11 +48,14 @@ class Rule:
 PUBLIC: Final = Rule("public", _nothing_required)
 # No session yet, but an unsafe request all the same: CSRF token and Origin are demanded.
 SIGN_IN: Final = Rule("sign_in", require_anonymous_proof)
+# A signed-in browser, or a key with the scope for it.
 SESSION: Final = Rule("session", require_session)
-# As SESSION, and only for who may act for the whole installation.
+# A signed-in browser only: what decides who may come in is not a program's to change.
+PERSON: Final = Rule("person", require_person)
+# As PERSON, and only for who may act for the whole installation.
 ADMIN: Final = Rule("admin", require_admin)
 WEBHOOK: Final = Rule("webhook", _own_proof)
-RULES: Final = (PUBLIC, SIGN_IN, SESSION, ADMIN, WEBHOOK)
+RULES: Final = (PUBLIC, SIGN_IN, SESSION, PERSON, ADMIN, WEBHOOK)
 
 _BY_CHECK: Final = {rule.check: rule for rule in RULES}
 

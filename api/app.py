@@ -21,12 +21,14 @@ from api.signals import endpoints as signals
 from api.strategies import endpoints as strategies
 from api.system import endpoints as system
 from api.trades import endpoints as trades
+from api.users import endpoints as users
 from api.webhooks import endpoints as webhooks
 
 # A REST resource is a folder with `endpoints.py`, and one line here.
 ROUTERS: Final = (
     *system.ROUTERS,
     *auth.ROUTERS,
+    *users.ROUTERS,
     *webhooks.ROUTERS,
     *strategies.ROUTERS,
     *accounts.ROUTERS,

@@ -16,12 +16,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 
 from api import resources
-from api.security.guard import require_admin, require_session
+from api.security.guard import require_admin, require_person, require_session
 from api.security.sessions import SignedIn
 from shared.db import uow
 from shared.ports import clock
 
-__all__ = ["Admin", "Clock", "CurrentUser", "ReadConn", "Resources", "SignedIn", "WriteConn"]
+__all__ = [
+    "Admin",
+    "Clock",
+    "CurrentUser",
+    "Person",
+    "ReadConn",
+    "Resources",
+    "SignedIn",
+    "WriteConn",
+]
 
 
 # `async` although nothing is awaited: FastAPI runs plain functions in a thread, for each request.
@@ -33,6 +42,7 @@ async def _resources(request: Request) -> resources.Resources:
 Resources = Annotated[resources.Resources, Depends(_resources)]
 CurrentUser = Annotated[SignedIn, Depends(require_session)]
 Admin = Annotated[SignedIn, Depends(require_admin)]
+Person = Annotated[SignedIn, Depends(require_person)]
 
 
 async def _clock(shared: Resources) -> clock.Clock:

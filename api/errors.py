@@ -36,12 +36,23 @@ class WrongCredentials(errors.NotAllowed):
         super().__init__("auth.wrong_credentials", "User name or password is not right.")
 
 
+class SecondFactorNeeded(errors.NotAllowed):
+    """The password was right; the code is missing, wrong or used."""
+
+    def __init__(self, *, is_wrong: bool) -> None:
+        if is_wrong:
+            super().__init__("auth.second_factor_wrong", "The code is not right, or was used.")
+        else:
+            super().__init__("auth.second_factor_needed", "Add the code of your second factor.")
+
+
 # Looked up along the class's ancestors, so a subclass needs a line only when it differs.
 STATUS: Final[dict[type[errors.TradeManagerError], int]] = {
     errors.AlertRefused: 400,
     errors.InvalidInput: 422,
     NotSignedIn: 401,
     WrongCredentials: 401,
+    SecondFactorNeeded: 401,
     errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,

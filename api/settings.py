@@ -39,6 +39,13 @@ class ApiSettings(SecretKeySettings):
         "https://trader.tradovate.com/oauth", description="the broker's page that asks for consent"
     )
 
+    registration: Literal["closed", "invited", "open"] = Field(
+        "closed", description="who may sign up; the first user always may"
+    )
+    second_factor_key: SecretStr = Field(
+        SecretStr(""),
+        description="seals TOTP secrets (64 hex digits); derived from the secret key when empty",
+    )
     session_idle_s: int = Field(24 * 3600, gt=0, description="unused this long, a session ends")
     session_absolute_s: int = Field(30 * 24 * 3600, gt=0, description="no session lives longer")
     password_hashes_at_once: int = Field(2, ge=1, description="each takes 64 MiB for 0.1 s")

@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, SecretStr
 
 from api.schemas import Answer, Body
-from api.security.passwords import PASSWORD_LENGTH_MAX
+from api.security.passwords import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN
+from api.wire import Line
+
+USERNAME_LENGTH_MAX: Final = 60
+# One @ with something on either side: whether it is somebody's, only a message could tell.
+Email = Annotated[Line, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+NewPassword = Annotated[
+    SecretStr, Field(min_length=PASSWORD_LENGTH_MIN, max_length=PASSWORD_LENGTH_MAX)
+]
 
 
 class LoginIn(Body):
-    """`captchaToken` is needed where the installation asks for one."""
+    """`captchaToken` is needed where the installation asks for one.
+
+    `otp` is the code of the second factor, or a recovery code, where the user has one.
+    """
 
     username: Annotated[str, Field(min_length=1, max_length=200)]
     password: Annotated[SecretStr, Field(min_length=1, max_length=PASSWORD_LENGTH_MAX)]
     captcha_token: Annotated[str | None, Field(alias="captchaToken", max_length=4_000)] = None
+    otp: Annotated[str | None, Field(max_length=40)] = None
+
+
+class RegisterIn(Body):
+    """`inviteCode` is needed where one signs up by invitation."""
+
+    username: Annotated[Line, Field(min_length=1, max_length=USERNAME_LENGTH_MAX)]
+    password: NewPassword
+    email: Email | None = None
+    invite_code: Annotated[str | None, Field(alias="inviteCode", max_length=100)] = None
+    captcha_token: Annotated[str | None, Field(alias="captchaToken", max_length=4_000)] = None
+
+
+class SetupOut(Answer):
+    """`needed`: there is no user yet, and the first one to come is the administrator."""
+
+    needed: bool
+    registration: str
 
 
 class UserOut(Answer):

@@ -9,10 +9,11 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth.schemas import CheckAuthOut, LoginIn, UserOut, UserWithSocketToken
-from api.errors import WrongCredentials
+from api.errors import SecondFactorNeeded, WrongCredentials
 from api.resources import Resources
 from api.security import sessions, socket_token, throttle
-from api.security.sessions import LiveSession, NewSession
+from api.security.sessions import LiveSession, NewSession, Place
+from api.users import second_factor
 from shared.db.tables.people import users
 from shared.db.uow import read_only, unit_of_work
 from shared.domain.errors import NotAllowed
@@ -32,25 +33,30 @@ class Entered:
 
 
 async def login(
-    resources: Resources, body: LoginIn, address: str, previous: LiveSession | None
+    resources: Resources, body: LoginIn, place: Place, previous: LiveSession | None
 ) -> Entered:
-    """Raises `RateLimited`, `NotAllowed` (captcha) or `WrongCredentials`.
+    """Raises `RateLimited`, `NotAllowed` (captcha), `WrongCredentials` or `SecondFactorNeeded`.
 
     An unknown name costs the same work and gets the same answer as a wrong password. The session
     this browser had before ends, whoever's it was.
     """
     async with unit_of_work(resources.engine) as connection:
-        attempt_id = await throttle.begin(connection, body.username, address)
-    if not await resources.captcha.is_solved(body.captcha_token, address):
+        attempt_id = await throttle.begin(connection, body.username, place.address)
+    if not await resources.captcha.is_solved(body.captcha_token, place.address):
         raise NotAllowed("auth.captcha", "The captcha was not solved.")
     user_id, rehashed = await _verify(resources, body)
+    async with unit_of_work(resources.engine, user_id) as connection:
+        # In a transaction of its own: a code that was shown is used up, whatever comes after.
+        passed = await second_factor.passes(connection, resources, user_id, body.otp)
+    if not passed:
+        raise SecondFactorNeeded(is_wrong=body.otp is not None)
     if previous is not None:
         await logout(resources, previous)
     async with unit_of_work(resources.engine, user_id) as connection:
         await throttle.succeed(connection, attempt_id, user_id)
         await _note_login(connection, user_id, rehashed)
         session = await sessions.start(
-            connection, user_id, resources.settings, resources.random_bytes
+            connection, user_id, resources.settings, resources.random_bytes, place
         )
         return Entered(session, await read_user(connection, user_id))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import Query, Response, status
 from starlette.responses import RedirectResponse
 
-from api.access import SESSION, Router
+from api.access import PERSON, Router
 from api.connections import consent, queries, service
 from api.connections.schemas import (
     AddedOut,
@@ -21,15 +21,15 @@ from api.connections.schemas import (
     LoginIn,
     TestOut,
 )
-from api.deps import CurrentUser, ReadConn, Resources
+from api.deps import Person, ReadConn, Resources
 from api.schemas import Answer
 from api.wire import PathId
 
 # The original's addresses, and ours.
-original = Router(SESSION, prefix="/api/accounts", tags=["connections"])
-router = Router(SESSION, prefix="/api/connections", tags=["connections"])
+original = Router(PERSON, prefix="/api/accounts", tags=["connections"])
+router = Router(PERSON, prefix="/api/connections", tags=["connections"])
 # A browser that comes back from the broker: a GET, whose proof is the state it carries.
-callback = Router(SESSION, tags=["connections"])
+callback = Router(PERSON, tags=["connections"])
 ROUTERS: Final = (original, router, callback)
 
 _LATER: Final[dict[int | str, dict[str, Any]]] = {
@@ -48,9 +48,7 @@ class PendingOut(Answer):
 
 @original.post("/test-tradovate-connection/", responses=_LATER)
 @router.post("/test/", responses=_LATER)
-async def test(
-    user: CurrentUser, resources: Resources, response: Response, body: LoginIn
-) -> TestOut:
+async def test(user: Person, resources: Resources, response: Response, body: LoginIn) -> TestOut:
     """Sign in, list the accounts, store nothing. 200 also when the broker said no: see `steps`."""
     found = await service.test(resources, user, body)
     return _pending(response, found)
@@ -59,7 +57,7 @@ async def test(
 @original.post("/add-tradovate/", status_code=status.HTTP_201_CREATED, responses=_LATER)
 @router.post("/", status_code=status.HTTP_201_CREATED, responses=_LATER)
 async def add(
-    user: CurrentUser, resources: Resources, response: Response, body: AddIn
+    user: Person, resources: Resources, response: Response, body: AddIn
 ) -> AddedOut | PendingOut:
     """Tested first: a login that does not work is not stored. Live accounts begin switched off."""
     found = await service.add(resources, user, body)
@@ -71,7 +69,7 @@ async def add(
 
 @router.get("/")
 async def list_connections(
-    _: CurrentUser, connection: ReadConn, wrap: bool = False
+    _: Person, connection: ReadConn, wrap: bool = False
 ) -> list[ConnectionOut] | ConnectionsOut:
     """How each login is doing; no secret of any."""
     found = await queries.list_connections(connection)
@@ -79,14 +77,14 @@ async def list_connections(
 
 
 @router.post("/consent/")
-async def begin_consent(user: CurrentUser, resources: Resources, body: ConsentIn) -> ConsentOut:
+async def begin_consent(user: Person, resources: Resources, body: ConsentIn) -> ConsentOut:
     """For signing in without a password; the broker's page sends the browser back to us."""
     return await consent.begin(resources, user, body)
 
 
 @callback.get(consent.CALLBACK, response_class=RedirectResponse, status_code=303)
 async def finish_consent(
-    user: CurrentUser,
+    user: Person,
     resources: Resources,
     code: Annotated[str, Query(min_length=1, max_length=4_096)],
     state: Annotated[str, Query(min_length=1, max_length=512)],
@@ -97,7 +95,7 @@ async def finish_consent(
 
 @router.post("/{connection_id}/refresh/", responses=_LATER)
 async def refresh(
-    user: CurrentUser, resources: Resources, response: Response, connection_id: PathId
+    user: Person, resources: Resources, response: Response, connection_id: PathId
 ) -> TestOut:
     """Ask the broker which accounts the login has now; new ones are added."""
     return _pending(response, await service.refresh(resources, user, connection_id))
@@ -105,14 +103,14 @@ async def refresh(
 
 @router.put("/{connection_id}/")
 async def change(
-    user: CurrentUser, resources: Resources, connection_id: PathId, body: ChangeIn
+    user: Person, resources: Resources, connection_id: PathId, body: ChangeIn
 ) -> DoneOut:
     """The login signs in anew, with what it has now."""
     return await service.change(resources, user, connection_id, body)
 
 
 @router.delete("/{connection_id}/")
-async def remove(user: CurrentUser, resources: Resources, connection_id: PathId) -> DoneOut:
+async def remove(user: Person, resources: Resources, connection_id: PathId) -> DoneOut:
     """Its secrets are removed at once; refused while something is open in its accounts."""
     return await service.remove(resources, user, connection_id)
 

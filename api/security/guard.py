@@ -8,7 +8,8 @@ from starlette.requests import Request
 
 from api.errors import NotSignedIn
 from api.resources import Resources
-from api.security import cookies, csrf, origin, sessions
+from api.security import api_keys, cookies, csrf, origin, sessions
+from api.security.api_keys import KeyScope
 from api.security.sessions import LiveSession, SignedIn
 from shared.domain.errors import NotAllowed
 
@@ -16,7 +17,34 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 async def require_session(request: Request) -> SignedIn:
-    """Who is asking. Raises `NotSignedIn`; for unsafe methods also `NotAllowed`."""
+    """Who is asking: a signed-in browser, or a program with a key of the right scope.
+
+    Raises `NotSignedIn`, and `NotAllowed`: for a browser without its CSRF token or from a foreign
+    page, for a key without the scope. A key needs no token: no browser sends it by itself.
+    """
+    key = api_keys.given_in(request.headers.get("authorization"))
+    return await require_person(request) if key is None else await _require_key(request, key)
+
+
+async def _require_key(request: Request, key: str) -> SignedIn:
+    resources: Resources = request.app.state.resources
+    bearer = await api_keys.find(resources.engine, key)
+    if bearer is None:
+        raise NotSignedIn
+    wanted = KeyScope.READ if request.method in _SAFE else KeyScope.TRADE
+    if wanted not in bearer.scopes:
+        raise NotAllowed("auth.scope", f"This key has not the scope {wanted}.")
+    await api_keys.touch(resources.engine, bearer, resources.clock.now())
+    return bearer.who
+
+
+async def require_person(request: Request) -> SignedIn:
+    """A signed-in browser, never a key. Raises as `require_session`, and `auth.person`."""
+    if api_keys.given_in(request.headers.get("authorization")) is not None:
+        raise NotAllowed("auth.person", "This is for a person who signed in, not for a key.")
+    known: SignedIn | None = getattr(request.state, "person", None)
+    if known is not None:  # asked for twice: by the route's rule and by its connection
+        return known
     resources: Resources = request.app.state.resources
     live = await sessions.find(resources.engine, request.cookies.get(cookies.SESSION))
     if live is None:
@@ -26,12 +54,13 @@ async def require_session(request: Request) -> SignedIn:
         _require_proof(request, resources, _binding_of(live))
     if live.is_stale:
         await sessions.touch(resources.engine, live.who, resources.settings)
+    request.state.person = live.who
     return live.who
 
 
 async def require_admin(request: Request) -> SignedIn:
     """Who is asking, an administrator. Raises as `require_session`, and `NotAllowed`."""
-    who = await require_session(request)
+    who = await require_person(request)
     if not who.admin:
         raise NotAllowed("auth.admin", "This is an administrator's to do.")
     return who

@@ -36,12 +36,16 @@ _FIND: Final = text(
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who is asking."""
+    """Who is asking. A program with a key has no session (0) and is never an administrator.
+
+    `may_trade` False: nothing may be shown that is itself the right to trade.
+    """
 
     user_id: UserId
     username: str
     session_id: int
     admin: bool
+    may_trade: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,14 @@ class LiveSession:
     who: SignedIn
     csrf_secret: bytes
     is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a session is from, as its owner is shown it."""
+
+    address: str
+    agent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,7 @@ async def start(
     user_id: UserId,
     settings: ApiSettings,
     random_bytes: Callable[[int], bytes],
+    place: Place,
 ) -> NewSession:
     """A new id and a new CSRF secret, whatever the browser held before."""
     token = base64.urlsafe_b64encode(random_bytes(TOKEN_BYTES)).decode().rstrip("=")
@@ -96,6 +109,8 @@ async def start(
             user_id=user_id,
             token_hash=token_hash(token),
             csrf_secret=csrf_secret,
+            address=place.address,
+            agent=place.agent,
             expires_at=func.now() + timedelta(seconds=idle_s),
         )
         .returning(sessions.c.id)

@@ -70,7 +70,7 @@ async def detail(
     found = await links.links_of(connection, [row.id])
     return StrategyDetail(
         **_item(row, found[row.id], user, await names_of(connection)),
-        **_webhook(row, settings),
+        **_webhook(row, settings, user),
         log=await _log(connection, row),
     )
 
@@ -95,7 +95,7 @@ async def full(
     net_usd = (await connection.execute(profit)).scalar_one()
     names = await names_of(connection)
     common = _common(row, found, user, names)
-    return StrategyFull(**common, **_webhook(row, settings), **_as_texts(row, net_usd, names))
+    return StrategyFull(**common, **_webhook(row, settings, user), **_as_texts(row, net_usd, names))
 
 
 async def _rows(connection: AsyncConnection, *where: ColumnElement[bool]) -> Sequence[Row[Any]]:
@@ -135,7 +135,9 @@ async def _log(connection: AsyncConnection, strategy: Row[Any]) -> list[LogOut]:
     ]
 
 
-def _webhook(row: Row[Any], settings: ApiSettings) -> dict[str, Any]:
+def _webhook(row: Row[Any], settings: ApiSettings, user: SignedIn) -> dict[str, Any]:
+    if not user.may_trade:  # the key is itself the right to trade
+        return {"webhook_key": "", "webhook_url": ""}
     key = webhook_key(settings.secret, row.id, row.key_version)
     return {"webhook_key": key, "webhook_url": f"{settings.public_url}/webhook/{key}"}
 

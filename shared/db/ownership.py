@@ -15,6 +15,10 @@ WRITER: Final[dict[str, str]] = {
     "users": "api",
     "sessions": "api",
     "login_attempts": "api",
+    "api_keys": "api",
+    "recovery_codes": "api",
+    "invites": "api",
+    "profiles": "api",
     "broker_connections": "api",
     "accounts": "api",
     "strategies": "api",
@@ -70,6 +74,9 @@ NO_OWNER: Final = frozenset(
     }
 )
 
+# How people and programs are let in: the API's business alone.
+_KEYS: Final = ("api_keys", "recovery_codes", "invites")
+
 # What a service must not even read: it has no business there.
 HIDDEN: Final[dict[str, tuple[str, ...]]] = {
     "api": ("broker_auth_attempts", "broker_requests", "command_secrets"),
@@ -82,6 +89,7 @@ HIDDEN: Final[dict[str, tuple[str, ...]]] = {
         "command_secrets",
         "login_attempts",
         "alerts",
+        *_KEYS,
     ),
     "notifier": (
         "broker_connections",
@@ -92,11 +100,13 @@ HIDDEN: Final[dict[str, tuple[str, ...]]] = {
         "command_secrets",
         "sessions",
         "login_attempts",
+        *_KEYS,
     ),
-    "execution": ("sessions", "login_attempts"),
+    "execution": ("sessions", "login_attempts", *_KEYS),
     "recorder": (
         "sessions",
         "login_attempts",
+        *_KEYS,
         "broker_auth_attempts",
         "broker_consents",
         "command_secrets",

@@ -8,6 +8,7 @@ functions at the end, each of which answers one question and nothing else.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from sqlalchemy import MetaData
@@ -100,6 +101,83 @@ FUNCTIONS: Final = (
     """,
 )
 
+_IS_ADMIN: Final = (
+    f"EXISTS (SELECT FROM users me WHERE me.id = {_ME} AND me.admin AND me.disabled_at IS NULL)"
+)
+
+
+def _api_function(head: str, returns: str, body: str, *, kind: str = "") -> tuple[str, ...]:
+    """A function of the owner's that only the API may call."""
+    arguments = re.sub(r"\b[a-z_]+ (bytea|bigint|boolean|text)\b", r"\1", head)
+    return (
+        f"""
+        CREATE OR REPLACE FUNCTION {head} RETURNS {returns}
+        LANGUAGE sql {kind} SECURITY DEFINER SET search_path = public, pg_temp AS $$ {body} $$
+        """,
+        f"REVOKE ALL ON FUNCTION {arguments} FROM PUBLIC",
+        f"GRANT EXECUTE ON FUNCTION {arguments} TO {role('api')}",
+    )
+
+
+_PEOPLE: Final = (
+    # A new user's row belongs to that user, so the id is needed before the row is written.
+    f"GRANT USAGE ON SEQUENCE users_id_seq TO {role('api')}",
+    *_api_function("tm_has_users()", "boolean", "SELECT EXISTS (SELECT FROM users)", kind="STABLE"),
+    *_api_function(
+        "tm_find_api_key(hash bytea)",
+        "TABLE (key_id bigint, user_id bigint, username text, scopes text[], last_used_at"
+        " timestamptz)",
+        """SELECT k.id, k.user_id, u.username, k.scopes, k.last_used_at
+           FROM api_keys k JOIN users u ON u.id = k.user_id
+           WHERE k.key_hash = hash AND k.revoked_at IS NULL AND u.disabled_at IS NULL
+             AND (k.expires_at IS NULL OR k.expires_at > now())""",
+        kind="STABLE",
+    ),
+    # By whom an invitation was given is not the new user's to see; that it is good, is.
+    *_api_function(
+        "tm_use_invite(hash bytea)",
+        "bigint",
+        f"""UPDATE invites SET used_by = {_ME}, used_at = now()
+            WHERE code_hash = hash AND used_at IS NULL AND expires_at > now() RETURNING id""",
+    ),
+    *_api_function(
+        "tm_list_users()",
+        "TABLE (id bigint, username text, email text, admin boolean, is_email_verified boolean,"
+        " has_second_factor boolean, disabled_at timestamptz, last_login_at timestamptz,"
+        " created_at timestamptz)",
+        f"""SELECT id, username, email, admin, is_email_verified, totp_confirmed_at IS NOT NULL,
+              disabled_at, last_login_at, created_at
+            FROM users WHERE deleted_at IS NULL AND {_IS_ADMIN} ORDER BY id LIMIT 10000""",
+        kind="STABLE",
+    ),
+    # One administrator always stays: nobody could make another.
+    *_api_function(
+        "tm_change_user(target bigint, is_admin boolean, is_off boolean, is_verified boolean)",
+        "bigint",
+        f"""UPDATE sessions SET ended_at = now()
+            WHERE user_id = target AND ended_at IS NULL AND is_off AND {_IS_ADMIN};
+            UPDATE users SET admin = coalesce(is_admin, admin),
+              is_email_verified = coalesce(is_verified, is_email_verified),
+              disabled_at = CASE WHEN is_off IS NULL THEN disabled_at
+                                 WHEN is_off THEN coalesce(disabled_at, now()) END,
+              updated_at = now()
+            WHERE id = target AND deleted_at IS NULL AND {_IS_ADMIN}
+              AND (coalesce(is_admin, admin) AND NOT coalesce(is_off, disabled_at IS NOT NULL)
+                OR EXISTS (SELECT FROM users o WHERE o.id <> target AND o.admin
+                           AND o.disabled_at IS NULL))
+            RETURNING id""",
+    ),
+    # What was done stays on record; by whom is a number from now on.
+    *_api_function(
+        "tm_forget_person(pseudonym text)",
+        "void",
+        f"""UPDATE audit_log SET actor = pseudonym WHERE user_id = {_ME};
+            UPDATE commands SET requested_by = pseudonym WHERE user_id = {_ME};
+            UPDATE controls SET said_by = pseudonym WHERE user_id = {_ME};
+            DELETE FROM login_attempts WHERE user_id = {_ME}""",
+    ),
+)
+
 # Of tables that are younger than the first revision: made when the table is there.
 _YOUNGER: Final = {
     "broker_requests": (
@@ -156,6 +234,7 @@ _YOUNGER: Final = {
             for service in SERVICES
         ),
     ),
+    "invites": _PEOPLE,
     # A secret is sealed for its command's id, so the id is needed before the row is written.
     "command_secrets": (f"GRANT USAGE ON SEQUENCE commands_id_seq TO {role('api')}",),
 }
