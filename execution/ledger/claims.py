@@ -27,9 +27,9 @@ from execution.ledger.journal import Journal
 from execution.ledger.rows import intent_of, tick_of
 from shared.db.controls import FENCE
 from shared.domain.claim import Candidate, End, Send, Wait, stale
-from shared.domain.ids import AccountId, ConnectionId, IntentId, UserId
+from shared.domain.ids import EXTERNAL, AccountId, ConnectionId, IntentId, UserId
 from shared.domain.order import IntentState, OrderIntent, Role
-from shared.domain.position import still_held
+from shared.domain.position import external_left, still_held
 from shared.ports.ledger import AccountRef, Cancel, Claimed, Claims, Judge, Lease
 
 _AT_ONCE: Final = 200  # intents judged in one transaction; the next round takes the rest
@@ -40,6 +40,9 @@ _TURN: Final = text(f"""
            coalesce((SELECT sum(abs(q.net_qty)) FROM positions q
              WHERE q.account_id = p.account_id AND q.contract = p.contract
                AND q.strategy_id <> 0 AND sign(q.net_qty) = sign(p.net_qty)), 0) AS same_side,
+           coalesce((SELECT sum(abs(q.net_qty)) FROM positions q WHERE p.strategy_id = 0
+             AND q.account_id = p.account_id AND q.contract = p.contract
+             AND q.strategy_id <> 0 AND sign(q.net_qty) = -sign(p.net_qty)), 0) AS against,
            coalesce((SELECT q.net_qty FROM positions q WHERE q.account_id = p.account_id
              AND q.contract = p.contract AND q.strategy_id = 0), 0) AS external,
            k.tick_size AS brokers_tick, {FENCE} AS nobody_says_stop,
@@ -144,6 +147,8 @@ async def claim(
     legs = await _legs(connection, [row.id for row in rows])
     ends = [row.id for row in rows if Role(row.role).ends]
     working = await legs_of.working_of(connection, ends)
+    theirs = [row.id for row in rows if row.strategy_id == EXTERNAL]
+    working |= await legs_of.foreign_of(connection, theirs)
     facts = await entry_facts(connection, [row for row in rows if row.role == "entry"], now)
     sends: list[tuple[Any, Send]] = []
     cancels: list[Cancel] = orphans
@@ -226,10 +231,16 @@ def _candidate(row: Any, legs: tuple[OrderIntent, ...], met: tuple[Any, ...]) ->
         legs=legs,
         tick=tick_of(row.root, row.brokers_tick),
         after_state=None if row.after_state is None else IntentState(row.after_state),
-        owner_net=still_held(row.owner_net, int(row.same_side), row.external),
+        owner_net=_owner_net(row),
         working=tuple(map(legs_of.working, met)),
         closed_by_legs=int(row.closed_by_legs),
     )
+
+
+def _owner_net(row: Any) -> int:
+    if row.strategy_id == EXTERNAL:
+        return external_left(row.owner_net, int(row.against))
+    return still_held(row.owner_net, int(row.same_side), row.external)
 
 
 async def _freeze(

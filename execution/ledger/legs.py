@@ -11,9 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.domain.claim import Working
 from shared.domain.cover import Resize
 from shared.domain.ids import ConnectionId, IntentId
-from shared.domain.order import IntentState, OrderType, Role
+from shared.domain.order import BrokerStatus, IntentState, OrderType, Role
 from shared.ports.ledger import LegResize
 
+# Orders that may still trade, by the broker's word.
+AT_WORK: Final = [
+    status.value
+    for status in (
+        BrokerStatus.WORKING,
+        BrokerStatus.PENDING_NEW,
+        BrokerStatus.PENDING_REPLACE,
+        BrokerStatus.PENDING_CANCEL,
+        BrokerStatus.SUSPENDED,
+    )
+]
 # What a leg is worked at, by the broker's word where there is one, and which of its entry's pairs
 # it is: the first target belongs to the first stop, and so on.
 LEG_COLUMNS: Final = """
@@ -37,6 +48,18 @@ _WORKING: Final = text(f"""
       AND (x.role = 'exit' OR e.id IS NULL OR e.filled_qty > 0)
     ORDER BY w.account_id, w.account_seq
 """)
+# What is not ours: an exit of what is not ours waits for it too.
+_FOREIGN: Final = text("""
+    SELECT x.id AS exit_id, x.id, o.broker_order_id, 'exit' AS role,
+      coalesce(o.order_type, 'Limit') AS order_type, 'WORKING' AS state,
+      CAST(NULL AS timestamptz) AS claimed_at, o.qty, 0 AS filled_qty, 0 AS seq,
+      CAST(NULL AS uuid) AS parent_id, 0 AS number
+    FROM intents x
+    JOIN orders o ON o.account_id = x.account_id AND o.contract = x.contract
+      AND o.intent_id IS NULL AND o.status = ANY (CAST(:at_work AS text[]))
+    WHERE x.id = ANY (CAST(:exits AS uuid[])) AND x.role = 'exit'
+    ORDER BY o.account_id, o.broker_order_id
+""")
 
 
 async def working_of(
@@ -47,6 +70,19 @@ async def working_of(
     if not exits:
         return out
     for row in await connection.execute(_WORKING, {"exits": list(exits)}):
+        out[row.exit_id] = (*out.get(row.exit_id, ()), row)
+    return out
+
+
+async def foreign_of(
+    connection: AsyncConnection, exits: Sequence[IntentId]
+) -> dict[IntentId, tuple[Any, ...]]:
+    """The same of orders that are not ours, for exits of what is not ours."""
+    out: dict[IntentId, tuple[Any, ...]] = {}
+    if not exits:
+        return out
+    parameters = {"exits": list(exits), "at_work": AT_WORK}
+    for row in await connection.execute(_FOREIGN, parameters):
         out[row.exit_id] = (*out.get(row.exit_id, ()), row)
     return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -11,10 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from execution.ledger.health import quarantine
 from execution.ledger.journal import Journal
+from execution.ledger.legs import AT_WORK
 from execution.ledger.rows import insert_intents, row_of, tick_of
 from shared.contracts.envelope import Envelope
 from shared.domain.bracket import needs_move
+from shared.domain.calendar import trade_date
 from shared.domain.ids import (
+    EXTERNAL,
     AccountId,
     Cause,
     ConnectionId,
@@ -26,6 +30,7 @@ from shared.domain.ids import (
 from shared.domain.ladder import Offset
 from shared.domain.leg_places import level_of
 from shared.domain.order import Action, OrderIntent, OrderType, Role, TimeInForce
+from shared.domain.symbols import root_of
 from shared.ports.ledger import NAKED, ORPHANED_AFTER_S, Cancel, Command, LegOffset, Naked
 
 # Of an order with a price of its own the legs stand exact from the start, unless adds move them.
@@ -144,6 +149,18 @@ _ATTEMPTS: Final = text("""
     SELECT coalesce(max(attempt), 0) FROM intents
     WHERE cause = :cause AND cause_id = :cause_id AND account_id = :account AND leg = :leg
 """)
+# What is not ours, held or at work.
+_FOREIGN: Final = text("""
+    SELECT DISTINCT o.account_id, o.contract FROM (
+      SELECT account_id, contract FROM positions WHERE net_qty <> 0 AND strategy_id = 0
+      UNION
+      SELECT account_id, contract FROM orders
+      WHERE intent_id IS NULL AND status = ANY (CAST(:at_work AS text[]))) o
+    JOIN accounts a ON a.id = o.account_id
+    WHERE a.user_id = :user
+      AND (CAST(:account AS bigint) IS NULL OR o.account_id = :account)
+    ORDER BY o.account_id, o.contract
+""")
 # What is held, and what may come to be held: an exit cancels the entries of its owner first.
 _OWNED: Final = text("""
     SELECT o.account_id, o.strategy_id, o.contract, o.root FROM (
@@ -158,6 +175,14 @@ _OWNED: Final = text("""
       AND (CAST(:strategy AS bigint) IS NULL OR o.strategy_id = :strategy)
     ORDER BY o.account_id, o.contract, o.strategy_id
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    account_id: int
+    strategy_id: int
+    contract: str
+    root: str
 
 
 async def legs_off(connection: AsyncConnection, connections: list[int]) -> list[LegOffset]:
@@ -245,21 +270,36 @@ async def guard_exit(connection: AsyncConnection, found: Naked, now: datetime) -
 
 
 async def close_all(connection: AsyncConnection, command: Command, now: datetime) -> list[Envelope]:
-    """An exit for everything the command's user holds or enters in its account or strategy."""
-    owned = list(
-        await connection.execute(
-            _OWNED,
-            {
-                "user": command.user_id,
-                "account": command.detail.get("account_id"),
-                "strategy": command.detail.get("strategy_id"),
-            },
-        )
-    )
-    journal = await Journal.open(connection, {row.account_id for row in owned}, now)
-    for row in owned:
-        await _add_exit(journal, Cause.COMMAND, command.id, row, row.root)
+    """An exit for everything the command's user holds or enters in its account or strategy.
+
+    With `every_owner` also for what is not ours, held or at work.
+    """
+    wanted = {
+        "user": command.user_id,
+        "account": command.detail.get("account_id"),
+        "strategy": command.detail.get("strategy_id"),
+    }
+    owned = [
+        _Owned(row.account_id, row.strategy_id, row.contract, row.root)
+        for row in await connection.execute(_OWNED, wanted)
+    ]
+    if command.detail.get("every_owner"):
+        owned += await _foreign(connection, wanted, now)
+    journal = await Journal.open(connection, {each.account_id for each in owned}, now)
+    for each in owned:
+        await _add_exit(journal, Cause.COMMAND, command.id, each, each.root)
     return await journal.close()
+
+
+async def _foreign(
+    connection: AsyncConnection, wanted: dict[str, object], now: datetime
+) -> list[_Owned]:
+    parameters = {"user": wanted["user"], "account": wanted["account"], "at_work": AT_WORK}
+    on = trade_date(now)
+    return [
+        _Owned(row.account_id, EXTERNAL, row.contract, root_of(row.contract, on))
+        for row in await connection.execute(_FOREIGN, parameters)
+    ]
 
 
 async def _add_exit(journal: Journal, cause: Cause, cause_id: int, row: Any, root: str) -> None:

@@ -25,6 +25,10 @@ _INTENTS = UUID("5d2c6f0e-2f0b-5a5e-9a53-1f6f0c5f7a01")
 _EVENTS = UUID("5d2c6f0e-2f0b-5a5e-9a53-1f6f0c5f7a02")
 
 
+# Owns what none of our intents asked for: a person's trades, a broker's liquidation.
+EXTERNAL = StrategyId(0)
+
+
 class Cause(StrEnum):
     """What made an intent exist."""
 

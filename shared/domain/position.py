@@ -75,6 +75,16 @@ def expected_net(net_qty: int, open_intents: Iterable[OpenIntent]) -> int:
     return net_qty
 
 
+def external_left(net: int, against: int) -> int:
+    """What may be closed of a `net` that is not ours, signed.
+
+    `against` are the contracts of our owners on the other side: so much of it has closed theirs
+    already, and closing it would open what our books still show.
+    """
+    left = max(0, abs(net) - against)
+    return left if net > 0 else -left
+
+
 def still_held(net: int, same_side: int, external: int) -> int:
     """What an owner can still close of its `net`, signed: trades of others may have closed it.
 

@@ -220,7 +220,9 @@ class History:
 
     # --- wishes ---
     async def do_command(self, rng: Random) -> None:
-        detail = rng.choice(({}, {"account_id": self._account(rng)}, {"strategy_id": 1}))
+        here = {"account_id": self._account(rng)}
+        everybody = {"every_owner": True}
+        detail = rng.choice(({}, here, {"strategy_id": 1}, everybody, here | everybody))
         command = await self.both(lambda w: w.ask("close", detail))
         await self.both(lambda w: w.ledger.commands())
         for _ in range(rng.choice((1, 1, 2))):

@@ -7,12 +7,19 @@ from typing import Final
 
 from shared.domain.claim import Working
 from shared.domain.cover import Resize
-from shared.domain.ids import ConnectionId
-from shared.domain.order import IntentState, Role
+from shared.domain.ids import EXTERNAL, ConnectionId
+from shared.domain.order import BrokerStatus, IntentState, OrderType, Role
 from shared.ports.ledger import LegResize
 from tests.simulation.rows import IntentRow
 from tests.simulation.store import Store
 
+AT_WORK: Final = (
+    BrokerStatus.WORKING,
+    BrokerStatus.PENDING_NEW,
+    BrokerStatus.PENDING_REPLACE,
+    BrokerStatus.PENDING_CANCEL,
+    BrokerStatus.SUSPENDED,
+)
 _MAY_TRADE: Final = (IntentState.SENDING, IntentState.ACCEPTED, IntentState.WORKING)
 
 
@@ -22,9 +29,33 @@ def working_of(store: Store, row: IntentRow, opened: Sequence[IntentRow]) -> tup
         for each in opened
         if each.owner == row.owner and each.id != row.id and each.state in _MAY_TRADE
     )
-    return tuple(
+    found = tuple(
         working(store, each) for each in met if row.role is Role.EXIT or _protects(store, each)
     )
+    return (*found, *_foreign(store, row)) if row.intent.strategy_id == EXTERNAL else found
+
+
+def _foreign(store: Store, row: IntentRow) -> list[Working]:
+    """An exit of what is not ours waits for every order that is not."""
+    orders = [
+        order
+        for order in store.orders.rows()
+        if (order.account_id, order.contract) == (row.account_id, row.intent.contract)
+        and order.intent_id is None
+        and order.status in AT_WORK
+    ]
+    return [
+        Working(
+            intent_id=row.id,
+            broker_order_id=order.broker_order_id,
+            role=Role.EXIT,
+            order_type=OrderType(order.order_type or OrderType.LIMIT),
+            state=IntentState.WORKING,
+            claimed_at=None,
+            qty_contracts=order.qty,
+        )
+        for order in sorted(orders, key=lambda each: each.broker_order_id)
+    ]
 
 
 def _protects(store: Store, row: IntentRow) -> bool:

@@ -10,16 +10,19 @@ from typing import Final
 
 from shared.contracts.envelope import Envelope
 from shared.domain.bracket import needs_move
-from shared.domain.ids import AccountId, Cause, ConnectionId, StrategyId, intent_id
+from shared.domain.calendar import trade_date
+from shared.domain.ids import EXTERNAL, AccountId, Cause, ConnectionId, StrategyId, intent_id
 from shared.domain.instruments import product_of
 from shared.domain.ladder import Offset
 from shared.domain.leg_places import level_of
 from shared.domain.order import Action, IntentState, OrderIntent, OrderType, Role, TimeInForce
-from shared.domain.position import still_held
+from shared.domain.position import external_left, still_held
+from shared.domain.symbols import root_of
 from shared.ports.ledger import NAKED, ORPHANED_AFTER_S, Cancel, Command, LegOffset, Naked
 from tests.simulation.ledger.decisions import insert
 from tests.simulation.ledger.health import quarantine
 from tests.simulation.ledger.journal import Journal
+from tests.simulation.ledger.legs import AT_WORK
 from tests.simulation.rows import IntentRow, PositionRow
 from tests.simulation.store import Store
 
@@ -198,14 +201,18 @@ def _lost_stop(entry: IntentRow, legs: list[IntentRow], before: datetime) -> boo
 
 def held_of(store: Store, row: PositionRow) -> int:
     """What the row's owner still holds when trades of others are taken off."""
-    same_side = external = 0
+    same_side = external = against = 0
     for other in store.positions.rows():
         if (other.account_id, other.contract) != (row.account_id, row.contract):
             continue
         if other.strategy_id == 0:
             external = other.net_qty
+        elif other.net_qty * row.net_qty < 0:
+            against += abs(other.net_qty)
         elif other.net_qty * row.net_qty > 0:
             same_side += abs(other.net_qty)
+    if row.strategy_id == EXTERNAL:
+        return external_left(row.net_qty, against)
     return still_held(row.net_qty, same_side, external)
 
 
@@ -275,17 +282,41 @@ def close_all(store: Store, command: Command, now: datetime) -> list[Envelope]:
         for row in store.intents.open()
         if row.role is Role.ENTRY
     }
+    if command.detail.get("every_owner"):
+        entering |= _foreign(store, now)
+    # What is not ours comes last.
     owned = sorted(
-        (owner, root)
-        for owner, root in (holding | entering).items()
-        if store.accounts.one(owner[0]).user_id == command.user_id
-        and account in (None, owner[0])
-        and strategy in (None, owner[2])
+        (
+            (owner, root)
+            for owner, root in (holding | entering).items()
+            if store.accounts.one(owner[0]).user_id == command.user_id
+            and account in (None, owner[0])
+            and strategy in (None, owner[2])
+        ),
+        key=lambda each: (each[0][2] == EXTERNAL, each),
     )
     journal = Journal.open(store, (owner[0] for owner, _ in owned), now)
     for (held_in, contract, holder), root in owned:
         _add_exit(journal, Cause.COMMAND, command.id, (held_in, holder, contract), root)
     return journal.close()
+
+
+def _foreign(store: Store, now: datetime) -> dict[tuple[AccountId, str, StrategyId], str]:
+    on = trade_date(now)
+    held = [
+        (row.account_id, row.contract)
+        for row in store.positions.rows()
+        if row.net_qty != 0 and row.strategy_id == EXTERNAL
+    ]
+    working = [
+        (row.account_id, row.contract)
+        for row in store.orders.rows()
+        if row.intent_id is None and row.status in AT_WORK
+    ]
+    return {
+        (account, contract, EXTERNAL): root_of(contract, on)
+        for account, contract in [*held, *working]
+    }
 
 
 def _add_exit(
