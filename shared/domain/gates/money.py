@@ -54,6 +54,11 @@ PROP: Final = {
     for code, compares, says in (
         ("prop.drawdown", "equity and the trailing floor", "{name}: the drawdown was breached."),
         ("prop.daily_loss", "the day's result", "{name}: the daily loss was reached."),
+        (
+            "prop.left_in_time",
+            "whether all had to be closed today before a limit of the firm was reached",
+            "{name}: all was closed today, just before a limit was reached.",
+        ),
         ("prop.target_reached", "equity and the profit target", "{name}: the target is reached."),
         (
             "prop.consistency",

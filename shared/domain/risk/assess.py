@@ -58,7 +58,7 @@ def standing_of(kept: Kept, limits: Limits, rules: PropRules | None, books: Book
 
 
 def _is_stopped(state: PropState, on: date) -> bool:
-    return state.breach is not None or state.day_stopped == on
+    return state.breach is not None or on in (state.day_stopped, state.left_on)
 
 
 def _prop(state: PropState | None, rules: PropRules | None, books: Books) -> PropState | None:
@@ -77,7 +77,7 @@ def _prop(state: PropState | None, rules: PropRules | None, books: Books) -> Pro
         return state  # a clock that went back sees nothing new
     for swing_usd in (*books.swings_usd, Usd(0)):
         state = prop.observe(state, rules, PropMark(books.on, balance_usd, open_usd + swing_usd))
-    return state
+    return prop.leave_in_time(state, rules, books.leaving_usd)
 
 
 def _begun(rules: PropRules, on: date, balance_usd: Usd) -> PropState:

@@ -139,6 +139,17 @@ class Books:
         return tuple(Mark(self.on, now.day_usd + s, now.week_usd + s) for s in swings)
 
     @property
+    def leaving_usd(self) -> Usd:
+        """What closing all that is held at once may cost, and a tick more; 0 with nothing held."""
+        known = ((each, product) for each in self.held if (product := PRODUCTS.get(each.root)))
+        parts = (
+            (by_ticks_usd(product, 1, 1, each.slippage_ticks) + side_usd(product))
+            * abs(each.net_qty)
+            for each, product in known
+        )
+        return sum(parts, _untold_usd(self.week.untold)) if self.held else _NOTHING
+
+    @property
     def further_usd(self) -> Usd | None:
         """None where something has no stop, or no price to measure it from."""
         parts = [*map(_to_stops_usd, self.held), *map(coming_usd, self.coming)]

@@ -47,11 +47,12 @@ def prop_to_json(state: PropState) -> Json:
         "days": {on.isoformat(): str(made) for on, made in state.days.items()},
         "breach": state.breach,
         "day_stopped": None if state.day_stopped is None else state.day_stopped.isoformat(),
+        "left_on": None if state.left_on is None else state.left_on.isoformat(),
     }
 
 
 def prop_from_json(row: Mapping[str, Any]) -> PropState:
-    stopped = row["day_stopped"]
+    stopped, left = row["day_stopped"], row.get("left_on")  # younger than the first rows
     return PropState(
         peak_usd=Decimal(row["peak_usd"]),
         day_start_usd=Decimal(row["day_start_usd"]),
@@ -61,4 +62,5 @@ def prop_from_json(row: Mapping[str, Any]) -> PropState:
         days={date.fromisoformat(on): Decimal(made) for on, made in row["days"].items()},
         breach=row["breach"],
         day_stopped=None if stopped is None else date.fromisoformat(stopped),
+        left_on=None if left is None else date.fromisoformat(left),
     )

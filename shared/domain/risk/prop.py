@@ -17,6 +17,7 @@ from datetime import date
 from decimal import Decimal
 
 from shared.domain.money import Usd
+from shared.domain.rules.limits import OnReached
 from shared.domain.rules.prop import DrawdownKind, PropRules
 
 
@@ -47,6 +48,7 @@ class PropState:
     days: Mapping[date, Usd] = field(default_factory=dict)
     breach: str | None = None
     day_stopped: date | None = None  # the trade date whose daily loss was reached
+    left_on: date | None = None  # the trade date on which all was closed before it was too late
 
 
 def started(rules: PropRules, on: date) -> PropState:
@@ -99,12 +101,27 @@ def room_usd(state: PropState, rules: PropRules) -> Usd:
     return room
 
 
+def leave_in_time(state: PropState, rules: PropRules, leaving_usd: Usd) -> PropState:
+    """Marks the day where what is left would not pay for more than closing what is held.
+
+    A floor that follows open profit may rise above a stop that stands still. Closing at the floor
+    is too late: the account is over by then.
+    """
+    is_over = state.breach is not None or state.day_stopped == state.last.on
+    if rules.on_reached is not OnReached.FLATTEN or is_over or leaving_usd == 0:
+        return state
+    is_near = room_usd(state, rules) <= leaving_usd
+    return replace(state, left_on=state.last.on) if is_near else state
+
+
 def refusal_of(state: PropState, rules: PropRules) -> str | None:
     """The code of the rule that stops entries now, the gravest first."""
     if state.breach is not None:
         return state.breach
     if state.day_stopped == state.last.on:
         return "prop.daily_loss"
+    if state.left_on == state.last.on:
+        return "prop.left_in_time"
     if rules.profit_target_usd is not None and (
         state.last.equity_usd >= rules.start_balance_usd + rules.profit_target_usd
     ):

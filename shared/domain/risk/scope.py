@@ -106,6 +106,8 @@ def news_of(before: Kept, after: Kept) -> Iterator[News]:
         yield News(now.breach, result_usd=now.last.equity_usd, is_firms=True)
     if now.day_stopped is not None and (was is None or was.day_stopped != now.day_stopped):
         yield News("prop.daily_loss", result_usd=prop.day_result_usd(now), is_firms=True)
+    if now.left_on is not None and (was is None or was.left_on != now.left_on):
+        yield News("prop.left_in_time", result_usd=now.last.equity_usd, is_firms=True)
 
 
 @dataclass(frozen=True, slots=True)

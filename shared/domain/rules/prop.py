@@ -49,7 +49,9 @@ class PropRules(Rule):
     drawdown_kind: DrawdownKind = DrawdownKind.INTRADAY
     lock_at_usd: Usd | None = None  # the floor never rises above this balance
     daily_loss_usd: Usd | None = None
-    on_reached: OnReached = OnReached.BLOCK  # of the floor and of the day's loss
+    # Of the floor and of the day's loss. To close what is open means to close it in time: while
+    # that still keeps the account above them, with the strategy's slippage and the fees.
+    on_reached: OnReached = OnReached.BLOCK
     profit_target_usd: Usd | None = None
     # No trade date may make more than this part of the whole profit, in percent.
     consistency_percent: Annotated[Decimal, Field(gt=0, le=100)] | None = None

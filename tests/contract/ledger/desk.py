@@ -47,6 +47,9 @@ class Desk(TwinWorld):
         self.carried: set[date] = set()  # trade dates that began with a position
         self.on = trade_date(start)
         self.entered = 0
+        self.is_watched = False  # looked at with every tick, and every wish obeyed at once
+        self.asked: dict[tuple[int, date], int] = defaultdict(int)  # closes of an account and day
+        self.peak: dict[AccountId, Decimal] = defaultdict(lambda: START_USD)
 
     # --- what happens ---
     async def begin(self) -> None:
@@ -75,7 +78,25 @@ class Desk(TwinWorld):
         for _ in range(self.rng.choice((1, 5, 20, 60))):
             self.price += way * TICK
             await self._stops_and_targets()
+            self._note_peaks()
+            if self.is_watched:
+                await self.look()
+                await self.obey()
         await self.tell_fees()
+
+    async def obey(self) -> None:
+        """What was asked to be closed is closed at the price of the moment."""
+        for command in await self.ledger.commands():
+            account = command.detail.get("account_id")
+            if isinstance(account, int):
+                self.asked[account, self.on] += 1
+            await self.ledger.close_all(command)
+            for _ in range(4):
+                await self._trade()
+
+    def _note_peaks(self) -> None:
+        for account in self.accounts:
+            self.peak[account] = max(self.peak[account], self.equity_usd(account))
 
     async def do_look(self) -> None:
         await self.look()

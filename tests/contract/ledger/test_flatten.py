@@ -134,6 +134,27 @@ async def test_a_firms_floor_and_day_close_where_asked(
     assert await asked(world) == [of_account(world)]
 
 
+async def test_a_floor_that_rose_above_a_stop_is_left_in_time(world: World) -> None:
+    """To leave may cost a tick, a fee, and the entry's fee, which is not told yet: 15 USD."""
+    firm = PropRules(name="F", start_balance_usd=D(50000), drawdown_usd=D(100), on_reached=FLATTEN)
+    await alone(world, Limits(), firm)
+    await balance(world, "50000")
+    await look(world)
+    await entered(world)
+    assert await look(world, "20004") == []  # 80 up: the floor is at 49,980, the stop at 49,950
+    assert await look(world, "20000") == []
+    assert await look(world, "19999.75") == ["prop.left_in_time"]
+    for price in ("19999.75", "19999.5", "19999.75"):
+        assert await look(world, price) == []
+    assert await asked(world) == [of_account(world)]
+    await obey(world)
+    await leave(world)
+    assert await code(world) == "prop.left_in_time"
+    await world.advance(DAY)
+    await look(world)
+    assert await code(world) != "prop.left_in_time"
+
+
 async def test_an_owners_limit_does_not_take_the_firms_word_for_its_own(world: World) -> None:
     firm = PropRules(name="F", start_balance_usd=D(50000), drawdown_usd=D(200))
     await alone(world, LOSS.model_copy(update={"daily_loss_usd": D(5000)}), firm)

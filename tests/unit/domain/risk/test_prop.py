@@ -14,6 +14,7 @@ from shared.domain.risk.prop import (
     PropState,
     day_result_usd,
     floor_usd,
+    leave_in_time,
     observe,
     refusal_of,
     room_usd,
@@ -95,6 +96,59 @@ def test_the_target_and_the_consistency_of_days() -> None:
     state = walk(state, by, (0, 51499, 0), (1, 51499, 0))
     assert refusal_of(state, by) is None
     assert refusal_of(walk(state, by, (1, 52998, 2)), by) == "prop.target_reached"
+
+
+def test_a_floor_that_rose_above_a_stop_closes_in_time() -> None:
+    """1,000 to the stop, 2,500 to the floor; 2,000 up, the floor has passed the stop."""
+    by = rules(on_reached="flatten")
+    state = walk(started(by, MONDAY), by, (0, 50000, 2000))
+    assert floor_usd(state, by) == 49500  # at the stop it would be 49,000
+    state = leave_in_time(walk(state, by, (0, 50000, -489)), by, Decimal(10))
+    assert refusal_of(state, by) is None
+    state = leave_in_time(walk(state, by, (0, 50000, -490)), by, Decimal(10))
+    assert refusal_of(state, by) == "prop.left_in_time"
+    state = walk(state, by, (0, 49503, 0))  # closed: it cost less than was allowed
+    assert (state.breach, refusal_of(state, by)) == (None, "prop.left_in_time")
+    assert refusal_of(walk(state, by, (1, 49503, 0)), by) is None
+
+
+def test_the_days_loss_is_left_in_time_too_and_nothing_is_left_twice() -> None:
+    by = rules(daily_loss_usd="1000", on_reached="flatten")
+    near = walk(started(by, MONDAY), by, (0, 50000, -990))
+    assert leave_in_time(near, by, Decimal(10)).left_on == MONDAY
+    assert leave_in_time(near, by, Decimal(9)).left_on is None
+    over = walk(near, by, (0, 50000, -1000))
+    assert leave_in_time(over, by, Decimal(10)).left_on is None
+    flat = leave_in_time(near, by, Decimal(0))
+    assert flat.left_on is None
+
+
+def test_rules_that_only_block_leave_nothing() -> None:
+    by = rules()
+    near = walk(started(by, MONDAY), by, (0, 50000, -2499))
+    assert leave_in_time(near, by, Decimal(10)) == near
+
+
+def test_a_position_carried_over_the_days_end() -> None:
+    """The new day begins with the balance: a loss that is carried is a loss of the new day."""
+    by = rules(DrawdownKind.END_OF_DAY, daily_loss_usd="1000")
+    state = walk(started(by, MONDAY), by, (0, 50600, -700))
+    assert day_result_usd(state) == -100
+    state = walk(state, by, (1, 50600, -700))
+    assert day_result_usd(state) == -700
+    assert floor_usd(state, by) == 48100  # the closed day's balance, less the drawdown
+    assert refusal_of(walk(state, by, (1, 50600, -1000)), by) == "prop.daily_loss"
+    state = walk(state, by, (1, 49900, 0), (2, 49900, 0))  # closed for 700, of which the day tells
+    assert state.days == {MONDAY: 600, MONDAY + timedelta(days=1): -700}
+    assert day_result_usd(state) == 0
+    assert floor_usd(state, by) == 48100
+
+
+def test_an_intraday_floor_keeps_what_a_carried_position_had_gained() -> None:
+    by = rules()
+    state = walk(started(by, MONDAY), by, (0, 50000, 1500), (1, 50000, 1400), (1, 50000, 200))
+    assert floor_usd(state, by) == 49000
+    assert refusal_of(walk(state, by, (2, 50000, -1000)), by) == "prop.drawdown"
 
 
 marks = st.lists(
