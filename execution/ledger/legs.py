@@ -26,13 +26,15 @@ AT_WORK: Final = [
     )
 ]
 # What a leg is worked at, by the broker's word where there is one, and which of its entry's pairs
-# it is: the first target belongs to the first stop, and so on.
+# it is: its rung, and within it the first target belongs to the first stop, and so on. A leg that
+# was tried again is the same one; a broker's order strategy may make several of one rung.
 LEG_COLUMNS: Final = """
     w.id, w.broker_order_id, w.role, w.order_type, w.state, w.claimed_at, w.qty, w.filled_qty,
     coalesce(o.price, w.price) AS price, coalesce(o.stop_price, w.stop_price) AS stop_price,
     coalesce(e.account_seq, w.account_seq) AS seq, w.parent_id,
-    (SELECT count(*) FROM intents b WHERE b.parent_id = w.parent_id AND b.role = w.role
-       AND b.account_seq <= w.account_seq) AS number
+    concat(w.rung, '.', (SELECT count(DISTINCT b.leg) FROM intents b
+       WHERE b.parent_id = w.parent_id AND b.role = w.role AND b.rung = w.rung
+         AND b.account_seq <= w.account_seq)) AS number
 """
 # An exit waits for every order of its owner that may still trade, UNKNOWN entries excepted. A part
 # leaves alone what protects nothing yet: the legs of an entry that has not filled at all.

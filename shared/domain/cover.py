@@ -74,19 +74,45 @@ def _turn(change: Resize) -> tuple[bool, bool, int]:
 
 
 def _shares(remainder: int, legs: Sequence[Cover]) -> dict[IntentId, int]:
-    """Open contracts each leg should have: pairs from the newest, then the rest to its stop."""
+    """Open contracts each leg should have: pairs from the newest, then the rest to stops.
+
+    What only a target of a pair covers is bare, too: another pair's stop stands for it. Such pairs
+    are asked first, so that the same legs always share alike.
+    """
     left, out = remainder, {}
-    pairs = list(_newest_first(legs))
+    pairs = sorted(_newest_first(legs), key=_has_stop)
     for pair in pairs:
-        share = min(left, max(leg.open_contracts for leg in pair))
+        share = min(left, _claim(pair))
         left -= share
         for leg in pair:
             out[leg.intent_id] = min(share, leg.open_contracts) if _target(leg) else share
-    if left > 0:
-        stops = [leg for pair in pairs for leg in pair if not _target(leg)]
-        if stops:
-            out[stops[0].intent_id] += left
-    return out
+    stops = [leg for pair in sorted(pairs, key=_lacks_target) for leg in pair if not _target(leg)]
+    return out | _rest(remainder, stops, out)
+
+
+def _rest(remainder: int, stops: Sequence[Cover], out: dict[IntentId, int]) -> dict[IntentId, int]:
+    """What no pair's stop stands for: to stops that are as large already, then to the first."""
+    bare, grown = remainder - sum(out[stop.intent_id] for stop in stops), {}
+    for stop in stops:
+        grown[stop.intent_id] = min(bare, max(0, stop.open_contracts - out[stop.intent_id]))
+        bare -= grown[stop.intent_id]
+    if stops:
+        grown[stops[0].intent_id] += bare
+    return {each: out[each] + more for each, more in grown.items()}
+
+
+def _claim(pair: Sequence[Cover]) -> int:
+    """A stop may stand for more than its pair: its target says how much that is."""
+    targets = [leg.open_contracts for leg in pair if _target(leg)]
+    return max(targets or [leg.open_contracts for leg in pair])
+
+
+def _has_stop(pair: Sequence[Cover]) -> bool:
+    return not all(map(_target, pair))
+
+
+def _lacks_target(pair: Sequence[Cover]) -> bool:
+    return not any(map(_target, pair))
 
 
 def _target(leg: Cover) -> bool:

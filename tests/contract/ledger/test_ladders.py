@@ -143,6 +143,9 @@ async def test_a_pair_in_doubt_is_found_or_tried_again_leg_by_leg(world: World) 
     assert (again.intent.leg, again.intent.attempt) == ("entry.r2.sl", 2)
     await world.ledger.record(again.intent.id, Accepted(81, (82,)))
     assert await world.order_id(again.legs[0]) == 82
+    # Legs that were tried again stand where the first ones would: pairs are known by their rungs.
+    await world.advance(1.1)
+    assert await uneven(world) == {"entry.tp": 2, "entry.sl": 2}
 
 
 async def test_no_pair_leaves_beside_an_exit_and_none_afterwards(world: World) -> None:

@@ -79,12 +79,17 @@ def working(store: Store, row: IntentRow) -> Working:
     )
 
 
-def _number(store: Store, row: IntentRow) -> int:
-    """Which of its entry's pairs it is: the first target belongs to the first stop, and so on."""
+def _number(store: Store, row: IntentRow) -> str:
+    """Its rung, and within it the first target belongs to the first stop, and so on."""
     if row.intent.parent is None:
-        return 0
-    alike = [each for each in store.intents.legs(row.intent.parent) if each.role is row.role]
-    return sum(each.account_seq <= row.account_seq for each in alike)
+        return "0.0"
+    alike = {
+        each.intent.leg
+        for each in store.intents.legs(row.intent.parent)
+        if (each.role, each.intent.rung) == (row.role, row.intent.rung)
+        and each.account_seq <= row.account_seq
+    }
+    return f"{row.intent.rung}.{len(alike)}"
 
 
 def _entry_seq(store: Store, row: IntentRow) -> int:

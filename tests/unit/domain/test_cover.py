@@ -78,17 +78,22 @@ def test_what_fits_is_left_alone() -> None:
     assert resizes(3, [*pair_of(1, 1), *pair_of(2, 2)]) == ()
 
 
-sizes = st.lists(st.tuples(st.integers(1, 5), st.booleans()), max_size=4)
+def test_what_only_a_target_covers_is_covered_by_another_pairs_stop() -> None:
+    target, _ = pair_of(1, 2)
+    (change,) = resizes(5, [target, *pair_of(2, 3)])
+    assert (change.leg.role, change.leg.pair, change.qty_contracts) == (Role.STOP_LOSS, "p2", 5)
+
+
+BOTH = slice(0, 2)
+PARTS = st.sampled_from([BOTH, slice(0, 1), slice(1, 2)])
+sizes = st.lists(st.tuples(st.integers(1, 5), PARTS), max_size=4)
 
 
 @given(sizes=sizes, remainder=st.integers(0, 20))
-def test_cover_fits_after_one_pass(sizes: list[tuple[int, bool]], remainder: int) -> None:
-    legs = [
-        each
-        for n, (qty, has_target) in enumerate(sizes, 1)
-        for each in pair_of(n, qty)[0 if has_target else 1 :]
-    ]
+def test_cover_fits_after_one_pass(sizes: list[tuple[int, slice]], remainder: int) -> None:
+    legs = [each for n, (qty, part) in enumerate(sizes, 1) for each in pair_of(n, qty)[part]]
     changed = after(legs, resizes(remainder, legs))
+    has_stop = any(each.role is Role.STOP_LOSS for each in legs)
     assert open_of(changed, Role.TAKE_PROFIT) <= remainder
-    assert open_of(changed, Role.STOP_LOSS) == (remainder if sizes else 0)
+    assert open_of(changed, Role.STOP_LOSS) == (remainder if has_stop else 0)
     assert resizes(remainder, changed) == ()
