@@ -63,6 +63,7 @@ class Login:
         self._look_from_s = clock.monotonic()
         self._fronts: dict[str, str] = {}  # root -> the front contract by our table
         self._compared: dict[str, date] = {}
+        self._meant: dict[str, tuple[date, str]] = {}  # what a symbol stands for on a day
         self.tracker = Tracker(lease.connection_id, ledger, bell, clock, changed=self._applied)
 
     @property
@@ -176,6 +177,12 @@ class Login:
 
     def _front(self, text: str) -> str:
         today = trade_date(self._clock.now())
+        known = self._meant.get(text)
+        if known is None or known[0] != today:
+            known = self._meant[text] = (today, self._contract_of(text, today))
+        return known[1]
+
+    def _contract_of(self, text: str, today: date) -> str:
         symbol = read_symbol(text, today)
         if symbol.contract is not None:
             return symbol.contract.name

@@ -37,9 +37,9 @@ class Rounds:
                 _log.warning("round_postponed", what=self._what, error=type(error).__name__)
 
     async def _pause(self) -> None:
+        timer = asyncio.get_running_loop().call_later(self._every_s, self._woken.set)
         try:
-            async with asyncio.timeout(self._every_s):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
+            await self._woken.wait()
+        finally:
+            timer.cancel()
         self._woken.clear()

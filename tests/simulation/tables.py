@@ -49,6 +49,7 @@ class Table(Generic[K, V]):
     def __init__(self, undo: Undo) -> None:
         self._undo = undo
         self._rows: dict[K, V] = {}
+        self.changes = 0  # how often a row of it was written
 
     def put(self, key: K, row: V) -> None:
         before = self._rows.get(key)
@@ -74,6 +75,7 @@ class Table(Generic[K, V]):
         return len(self._rows)
 
     def _set(self, key: K, row: V | None) -> None:
+        self.changes += 1
         if row is None:
             self._rows.pop(key, None)
         else:
@@ -86,6 +88,7 @@ class Intents(Table[IntentId, IntentRow]):
     def __init__(self, undo: Undo) -> None:
         super().__init__(undo)
         self._open: dict[IntentId, None] = {}
+        self._sorted: list[IntentRow] | None = None  # the open ones, until a row is written
         self._by_order: dict[tuple[int, int], IntentId] = {}
         self._by_parent: dict[IntentId, dict[IntentId, None]] = {}
 
@@ -99,8 +102,10 @@ class Intents(Table[IntentId, IntentRow]):
 
     def open(self) -> list[IntentRow]:
         """Those that have not ended, in the order of their accounts."""
-        rows = [self.one(key) for key in self._open]
-        return sorted(rows, key=lambda row: (row.account_id, row.account_seq))
+        if self._sorted is None:
+            rows = [self.one(key) for key in self._open]
+            self._sorted = sorted(rows, key=lambda row: (row.account_id, row.account_seq))
+        return list(self._sorted)
 
     def legs(self, parent: IntentId) -> list[IntentRow]:
         legs = (self.one(key) for key in self._by_parent.get(parent, ()))
@@ -118,6 +123,7 @@ class Intents(Table[IntentId, IntentRow]):
         super().put(key, row)
 
     def _set(self, key: IntentId, row: IntentRow | None) -> None:
+        self._sorted = None
         before = self._rows.get(key)
         if before is not None and before.broker_order_id is not None:
             self._by_order.pop((before.account_id, before.broker_order_id), None)

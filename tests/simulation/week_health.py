@@ -7,7 +7,7 @@ against the venue's own view: who has a synced socket there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -19,9 +19,11 @@ from shared.domain.ids import ConnectionId
 from shared.domain.login_health import Condition, condition_of
 from shared.ports.broker import LoginHealth
 from shared.ports.clock import Clock
-from shared.ports.ledger import LoginRow
+from shared.ports.ledger import Lease, LegOffset, LegResize, LoginRow, Naked, Riding
+from tests.simulation.ledger import covers, protection, rides
 from tests.simulation.store import Store
 from tests.simulation.twin import TwinLedger
+from tests.simulation.week_memo import Memo
 
 SOMEBODY: Final = "somebody"  # the login of a stretch in which it is enough that one says it
 _SIGNED_IN: Final = frozenset({Condition.SIGNED_IN, Condition.RENEWAL_PENDING})
@@ -176,6 +178,26 @@ class TellingLedger(TwinLedger):
         self._book = book
         self._names = names
         self._rows = store.sessions
+        self._memo = Memo(store)
+
+    # --- looks of every half second, mostly at a store in which nothing has changed
+    async def legs_off(self, held: Sequence[Lease]) -> list[LegOffset]:
+        ids = _ids(held)
+        return self._memo.look(("off", ids), lambda: protection.legs_off(self._store, ids))
+
+    async def uneven(self, held: Sequence[Lease]) -> list[tuple[LegResize, ...]]:
+        ids = _ids(held)
+        now = self._store.clock.now()
+        return self._memo.look(("uneven", ids), lambda: covers.uneven(self._store, ids, now))
+
+    async def riding(self, held: Sequence[Lease]) -> list[Riding]:
+        ids = _ids(held)
+        return self._memo.look(("riding", ids), lambda: rides.riding(self._store, ids))
+
+    async def naked(self, held: Sequence[Lease], older_than_s: float) -> list[Naked]:
+        ids, now = _ids(held), self._store.clock.now()
+        at = ("naked", ids, older_than_s)
+        return self._memo.look(at, lambda: protection.naked(self._store, ids, older_than_s, now))
 
     async def save_state(self, login: LoginRow, health: LoginHealth) -> list[Envelope]:
         before = self._rows.get(login.connection_id)
@@ -186,3 +208,7 @@ class TellingLedger(TwinLedger):
             name = self._names[login.connection_id]
             self._book.said(name, after.state, after.reason, health)
         return events
+
+
+def _ids(held: Sequence[Lease]) -> frozenset[ConnectionId]:
+    return frozenset(lease.connection_id for lease in held)

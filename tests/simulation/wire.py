@@ -25,6 +25,8 @@ from websockets.frames import Close, CloseCode
 from websockets.http11 import Response
 from websockets.protocol import State
 
+from tests.simulation.asgi import AsgiTransport
+
 LATENCY_S: Final = 0.001
 _IN_TURN_S: Final = 1e-6  # between two frames that would arrive at one instant
 _ACCEPTED: Final = 200
@@ -279,7 +281,7 @@ class LinkTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, link: Link, app: App) -> None:
         self._link = link
-        self._venue = httpx.ASGITransport(app)
+        self._venue = AsgiTransport(app)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(LATENCY_S)

@@ -66,6 +66,7 @@ class EntityStore:
         self._told: dict[str, Recent[object, _Told]] = {}
         # Set when a fact waits for the name of a contract; whoever fetches it clears this.
         self.needs_name = False
+        self.rows_taken = 0  # so many rows were news: unchanged, nothing new can be missing
 
     # --- taking in ----------------------------------------------------------------------------
     def apply(self, kind: str, rows: object) -> list[_Told]:
@@ -92,6 +93,7 @@ class EntityStore:
     def _take(self, kind: str, rows: object) -> Iterator[models.Entity]:
         for row in _converted(kind, rows):
             if self._tables.put(row):
+                self.rows_taken += 1
                 yield row
 
     # --- doubts -------------------------------------------------------------------------------

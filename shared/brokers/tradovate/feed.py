@@ -185,12 +185,14 @@ class UserFeed:
     async def resolve(self) -> NoReturn:
         """Fetch rows that others wait for: names at once, the rest when a second did not help."""
         waited = self._store.missing()
+        rows_seen = -1
         pause_s = limits.RESOLVE_EVERY_S
         while True:
             await self._tick(pause_s)
             pause_s = limits.RESOLVE_EVERY_S
-            if not self.ready:
+            if not self.ready or (not waited and self._store.rows_taken == rows_seen):
                 continue
+            rows_seen = self._store.rows_taken
             missing = self._store.missing()
             due = missing.still(waited)
             waited = missing
