@@ -13,6 +13,7 @@ from api.commands import endpoints as commands
 from api.connections import endpoints as connections
 from api.controls import endpoints as controls
 from api.dashboard import endpoints as dashboard
+from api.drifts import endpoints as drifts
 from api.edge import Edge
 from api.live import endpoints as live
 from api.recorder import endpoints as recorder
@@ -33,6 +34,7 @@ ROUTERS: Final = (
     *strategies.ROUTERS,
     *accounts.ROUTERS,
     *controls.ROUTERS,
+    *drifts.ROUTERS,
     *live.ROUTERS,
     *connections.ROUTERS,
     *commands.ROUTERS,
