@@ -3,7 +3,7 @@ VENV ?= $(or $(TM_VENV),.venv)
 TM = python3 tm.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check venue-clients venue-faults fuzz-alerts lint fmt lock oracles
+.PHONY: help up test check venue-clients venue-faults fuzz-limits fuzz-alerts lint fmt lock oracles
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ venue-clients: ## Run clients written by others against the paper venue (needs t
 venue-faults: ## Every ordered pair of faults over a bracket's life, in virtual time
 	TM_FULL=1 $(VENV)/bin/python -m pytest -q -n auto --show-capture=no \
 		tests/simulation/test_faults.py tests/simulation/test_faults_oracle.py
+
+fuzz-limits: ## Thousands of random histories in which no limit of contracts or money is passed
+	TM_FULL=1 $(VENV)/bin/python -m pytest -q -n auto --show-capture=no \
+		tests/contract/ledger/test_limits.py tests/contract/ledger/test_money.py
 
 fuzz-alerts: ## Five minutes of bodies that nobody wrote for the reader of alerts
 	$(VENV)/bin/python -m tests.corpus.fuzz_alerts 300

@@ -25,6 +25,7 @@ from shared.domain.order import Action, Role
 from shared.domain.risk.assess import Kept
 from shared.domain.risk.books import Cash, anchor_of
 from shared.domain.risk.facts import (
+    FEES_TOLD,
     PRICE_FRESH,
     EntryFact,
     FillSeen,
@@ -58,7 +59,8 @@ _SCOPES: Final = text("""
     WHERE s.id = ANY (CAST(:strategies AS bigint[])) AND s.rules <> '{}'
     ORDER BY scope, id
 """)
-# The accounts asked for, and all of the strategies asked for. Of fills, the running week. A stop
+# The accounts asked for, and all of the strategies asked for. Of fills, the running week, and those
+# from shortly before it whose fees are not told yet. A stop
 # covers nothing that is held before its own entry has begun to fill. Where no quote was seen, as in
 # the first moment of a position, the account's own last fill in the contract is a price as well.
 # Fills from before a look that were told after it are no word on what lay between two looks: the
@@ -109,12 +111,13 @@ _FACTS: Final = text("""
     SELECT 'sum', f.account_id, f.strategy_id, '', f.root,
       coalesce(sum(f.qty) FILTER (WHERE f.fee_usd IS NULL), 0),
       coalesce(sum(f.realized_usd - coalesce(f.fee_usd, 0)) FILTER (WHERE f.trade_date >= :on), 0),
-      sum(f.realized_usd - coalesce(f.fee_usd, 0)),
+      coalesce(
+        sum(f.realized_usd - coalesce(f.fee_usd, 0)) FILTER (WHERE f.trade_date >= :monday), 0),
       NULL, NULL, NULL, NULL, false, 0, NULL, NULL, NULL
     FROM fills f
     WHERE (f.account_id = ANY (ARRAY(SELECT id FROM ours))
         OR f.strategy_id = ANY (CAST(:strategies AS bigint[])))
-      AND f.trade_date >= :monday AND f.active
+      AND (f.trade_date >= :monday OR f.trade_date >= :told AND f.fee_usd IS NULL) AND f.active
     GROUP BY f.account_id, f.strategy_id, f.root
     UNION ALL
     SELECT 'fill', f.account_id, f.strategy_id, f.contract, f.root, f.qty, f.price,
@@ -174,6 +177,7 @@ async def load_facts(
         "fresh": now - PRICE_FRESH,
         "on": on,
         "monday": week_of(on),
+        "told": week_of(on) - FEES_TOLD,
         "since": min((at for each in scopes if (at := each.kept.seen_at)), default=None),
         "anchored": [each.id for each in firms],
         "anchors": [None if (a := each.kept.anchor) is None else a.as_of for each in firms],

@@ -19,6 +19,8 @@ from shared.domain.risk.books import Books, Cash, Coming, Holding, StopLeg, Sums
 # A price older than this, a quote or the price of a fill of one's own, is none: what a position is
 # worth is then not known.
 PRICE_FRESH: Final = timedelta(seconds=10)
+# The fees of fills from before the running week are told within this time, or never.
+FEES_TOLD: Final = timedelta(days=7)
 _NOTHING: Final = Usd(0)
 
 
@@ -70,7 +72,10 @@ class EntryFact:
 
 @dataclass(frozen=True, slots=True)
 class SumFact:
-    """Fills of an owner in a root since the week began: realised less fees told, untold fees."""
+    """Fills of an owner in a root since the week began: realised less the fees told.
+
+    `untold_contracts` are those whose fee is to come, from before the week too.
+    """
 
     account_id: AccountId
     strategy_id: StrategyId

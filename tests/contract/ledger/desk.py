@@ -169,6 +169,7 @@ class Desk(TwinWorld):
         return None
 
     async def _fill(self, intent: OrderIntent, order: int, price: Decimal) -> None:
+        self.clock.advance(0.001)  # no fill is of the very instant of a word on cash before it
         row = self.store.intents.one(intent.id).intent
         fact = self.fill_fact(row, order, str(price), row.qty_contracts)
         fact = replace(fact, trade_date=self.on)

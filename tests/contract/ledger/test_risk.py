@@ -367,6 +367,22 @@ async def test_a_fill_from_before_the_last_look_is_no_news(world: World) -> None
     assert await look(world, "20100") == []
 
 
+async def test_a_fee_of_last_week_that_is_not_told_yet_counts(world: World) -> None:
+    """Bought and stopped on Friday; on Monday the firm has not taken the two fees yet."""
+    await alone(world, Limits(), FIRM.model_copy(update={"drawdown_usd": STOP_USD + D("9.99")}))
+    await world.advance(4 * DAY)
+    (world.lease,) = await world.ledger.renew_leases("me")
+    await balance(world, "50000")
+    await look(world)
+    await trade(world, "0")
+    await world.advance(3 * DAY)
+    await look(world)
+    assert await code(world) == "risk.worst_case"  # 60 of the stop, and 10 of Friday
+    await world.advance(7 * DAY)
+    await look(world)
+    assert await code(world) == "plan.entry"
+
+
 async def test_an_exit_meets_no_limit(world: World) -> None:
     await alone(world, Limits(daily_loss_usd=D(100)))
     await entered(world)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from shared.domain.calendar import trade_date
@@ -16,6 +16,7 @@ from shared.domain.order import IntentState, Role
 from shared.domain.risk.assess import NOTHING_KEPT, Kept
 from shared.domain.risk.books import Cash, anchor_of
 from shared.domain.risk.facts import (
+    FEES_TOLD,
     PRICE_FRESH,
     EntryFact,
     FillSeen,
@@ -80,7 +81,7 @@ def facts(
         row
         for row in store.fills.rows()
         if row.active
-        and row.trade_date >= week_of(on)
+        and row.trade_date >= week_of(on) - (timedelta(0) if row.fee_usd is not None else FEES_TOLD)
         and (row.account_id in ours or row.strategy_id in mine)
     ]
     since = min((at for scope in of if (at := scope.kept.seen_at)), default=None)
@@ -178,7 +179,7 @@ def _sum(row: FillRow, on: date) -> SumFact:
         StrategyId(row.strategy_id),
         row.root,
         _net(row) if row.trade_date >= on else Usd(0),
-        _net(row),
+        _net(row) if row.trade_date >= week_of(on) else Usd(0),
         row.qty if row.fee_usd is None else 0,
     )
 
