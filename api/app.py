@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from api import access, errors
 from api.accounts import endpoints as accounts
+from api.analytics import endpoints as analytics
 from api.auth import endpoints as auth
 from api.commands import endpoints as commands
 from api.connections import endpoints as connections
@@ -16,6 +17,7 @@ from api.dashboard import endpoints as dashboard
 from api.drifts import endpoints as drifts
 from api.edge import Edge
 from api.live import endpoints as live
+from api.profiles import endpoints as profiles
 from api.recorder import endpoints as recorder
 from api.resources import Resources
 from api.signals import endpoints as signals
@@ -40,6 +42,8 @@ ROUTERS: Final = (
     *commands.ROUTERS,
     *trades.ROUTERS,
     *dashboard.ROUTERS,
+    *analytics.ROUTERS,
+    *profiles.ROUTERS,
     *recorder.ROUTERS,
     *signals.ROUTERS,
 )

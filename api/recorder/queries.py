@@ -35,7 +35,12 @@ async def switch(connection: AsyncConnection, strategy_id: int, *, on: bool) -> 
 
 
 async def list_positions(
-    connection: AsyncConnection, strategy_id: int, limit: int, after: str
+    connection: AsyncConnection,
+    strategy_id: int,
+    limit: int,
+    after: str,
+    *,
+    only_open: bool = False,
 ) -> RecordedPositionsOut:
     """Raises NotFound, and InvalidInput `page.cursor`."""
     exists = select(strategies.c.id).where(
@@ -56,6 +61,8 @@ async def list_positions(
         .order_by(*(column.desc() for column in place))
         .limit(limit + 1)
     )
+    if only_open:
+        query = query.where(recorded_positions.c.open_qty != 0)
     begin = read_cursor(after)
     if begin is not None:
         query = query.where(tuple_(*place) < tuple_(*begin))
