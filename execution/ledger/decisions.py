@@ -23,7 +23,7 @@ from shared.db.scenes import Setup, load_scenes, load_setup
 from shared.db.standings import load_standings
 from shared.db.tables.signals import signal_decisions
 from shared.domain.decision.past import asks_entry
-from shared.domain.decision.refused import in_words, refuses_exit, withheld_detail
+from shared.domain.decision.refused import in_words, refuses_exit, stored_detail
 from shared.domain.decision.standings import in_scene, with_plan
 from shared.domain.gates.age import expires_at
 from shared.domain.ids import AccountId, SignalId, StrategyId
@@ -146,7 +146,7 @@ def _decision(
 
 def _summary(verdict: Plan | Denied) -> tuple[Disposition, dict[str, str]]:
     if isinstance(verdict, Plan):
-        return verdict.disposition, withheld_detail(verdict)
+        return verdict.disposition, stored_detail(verdict)
     return verdict.disposition, verdict.detail
 
 

@@ -42,7 +42,8 @@ _END_LEGS: Final = text("""
 # one wins: a reverse whose exit was already flat and whose entry filled is FILLED.
 _DECIDE: Final = text("""
     UPDATE signal_decisions d SET disposition = done.state, code = done.code, ended_at = :now,
-      message = concat_ws(' ', nullif(done.message, ''), d.detail ->> 'withheld_message')
+      message = concat_ws(' ', nullif(done.message, ''), d.detail ->> 'withheld_message',
+                          d.detail ->> 'warning')
     FROM (
       SELECT DISTINCT ON (i.signal_id, i.account_id) i.signal_id, i.account_id, i.state,
         coalesce(i.code, 'order.' || lower(i.state)) AS code, coalesce(i.message, '') AS message

@@ -14,10 +14,10 @@ difference is an alarm.
 - micro of: root of the large contract; each large one has one micro at most.
 
 Sources: the public LEAN market data, real product payloads, CME contract pages. Beside them: 6A
-and 6N have half ticks since November 2020 and August 2021 (cmegroup.com/education, "New Zealand
-Dollar/US Dollar FX Futures", 2 July 2021; older data has 0.0001); M6E from CME's E-micro page; MBT
-from interactivebrokers.com.au/en/trading/cme-micro-bitcoin.php; SIL from commodity.jugok.com
-(2021); MCL's last day from edgeclear.com/cme-micro-crude; DX from
+and 6N by one page that older data contradict: half ticks since November 2020 and August 2021
+(cmegroup.com/education, "New Zealand Dollar/US Dollar FX Futures", 2 July 2021); M6E from CME's
+E-micro page; MBT from interactivebrokers.com.au/en/trading/cme-micro-bitcoin.php; SIL from
+commodity.jugok.com (2021); MCL's last day from edgeclear.com/cme-micro-crude; DX from
 marketswiki.com/wiki/ICE_US_Dollar_Index; FX rules from cmegroup.com/trading/fx/rolldates.html.
 """
 
@@ -59,10 +59,10 @@ ZT  |2-year note          |CBOT |0.00390625|2000    |HMUZ        |rates     |A  
 6E  |Euro                 |CME  |0.00005   |125000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |
 6J  |Japanese yen         |CME  |0.0000005 |12500000|HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |
 6B  |British pound        |CME  |0.0001    |62500   |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |
-6A  |Australian dollar    |CME  |0.00005   |100000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |
+6A  |Australian dollar    |CME  |0.00005   |100000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |n    |y    |
 6C  |Canadian dollar      |CME  |0.00005   |100000  |HMUZ        |fx        |A    |one_before_third_wednesday|09:16       |y    |y    |
 6S  |Swiss franc          |CME  |0.00005   |125000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |n    |y    |
-6N  |New Zealand dollar   |CME  |0.00005   |100000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |
+6N  |New Zealand dollar   |CME  |0.00005   |100000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |n    |y    |
 6M  |Mexican peso         |CME  |0.00001   |500000  |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |
 M6E |Micro euro           |CME  |0.0001    |12500   |HMUZ        |fx        |A    |two_before_third_wednesday|09:16       |y    |y    |6E
 ZC  |Corn                 |CBOT |0.25      |50      |HKNUZ       |grains    |B    |before_fifteenth          |            |y    |y    |
@@ -86,6 +86,8 @@ VX  |VIX                  |CFE  |0.05      |1000    |FGHJKMNQUVXZ|volatility|E  
 # Why a row says `n`: root, what, and the reason as a trader reads it.
 DOUBTS: Final = """
 PA |tick|specifications read have 0.05 and 0.10; 0.50 stands here, which fits all three grids
+6A |tick|one page of the exchange has 0.00005, older data 0.0001
+6N |tick|one page of the exchange has 0.00005, older data 0.0001
 6S |tick|older specifications have 0.0001 where 0.00005 stands here
 ETH|tick|two vendors state it differently
 ETH|rule|read for the micro contract only

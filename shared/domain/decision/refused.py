@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from shared.domain.alert_signal import Signal
 from shared.domain.decision.scene import Scene
+from shared.domain.instruments import product_of, warning_of
+from shared.domain.order import Role
 from shared.domain.plan import Denied, Plan, blocked
 from shared.domain.strategy import AccountLink, Strategy
 
@@ -35,12 +37,19 @@ def refuses_exit(
     return isinstance(plan, Plan) and any(draft.role.ends for draft in plan.drafts)
 
 
-def withheld_detail(plan: Plan) -> dict[str, str]:
-    """What is stored of an entry that a plan left out: code, sentence and compared values."""
+def stored_detail(plan: Plan) -> dict[str, str]:
+    """What stays beside a plan, however it ends.
+
+    Of an entry that was left out its code, sentence and compared values; of one in a product of
+    which our data are not sure, what they rest on.
+    """
+    entered = {draft.root for draft in plan.drafts if draft.role is Role.ENTRY}
+    doubts = [text for root in sorted(entered) if (text := warning_of(product_of(root)))]
+    warned = {"warning": " ".join(doubts)} if doubts else {}
     if plan.withheld is None:
-        return {}
+        return warned
     said = {"withheld_code": plan.withheld.code, "withheld_message": plan.withheld.message}
-    return {**plan.withheld.detail, **said}
+    return {**plan.withheld.detail, **said, **warned}
 
 
 def in_words(verdict: Plan | Denied) -> str:

@@ -12,6 +12,7 @@ from shared.domain.decision.decide import decide
 from shared.domain.decision.scene import PastEntry, Scene, WorkingOrder
 from shared.domain.gates.controls import Scope
 from shared.domain.ids import StrategyId
+from shared.domain.instruments import product_of, warning_of
 from shared.domain.order import Action, BrokerStatus, OrderType
 from shared.domain.plan import Denied, Plan
 from shared.domain.rules import AccountRules, StrategyRules
@@ -269,3 +270,20 @@ async def test_an_entry_that_was_withheld_from_a_reverse_is_stored_and_stays(wor
     assert (row["disposition"], row["code"]) == ("FILLED", "order.filled")
     assert row["message"] == "This strategy is paused: test"
     assert row["detail"]["withheld_code"] == "pause.strategy"
+
+
+async def test_what_our_data_of_a_product_rest_on_stays_with_the_decision(world: World) -> None:
+    warning = warning_of(product_of("6S"))
+    assert warning is not None
+    signal = await world.signal(replace(BUY, symbol="6S1!"))
+    of = {"signal_id": signal, "account_id": world.accounts[0]}
+    (planned,) = await world.rows("signal_decisions", **of)
+    assert planned["disposition"] == "PLANNED"
+    assert planned["message"].endswith(warning)
+    for claimed in await world.send():
+        await world.fill(claimed.intent)
+    (row,) = await world.rows("signal_decisions", **of)
+    assert (row["disposition"], row["message"]) == ("FILLED", warning)
+    decided = [each["body"] for each in await world.rows("outbox", type="signal.decided.v1")]
+    told = [each["message"] for each in decided if each["disposition"] == "FILLED"]
+    assert told == [warning] * len(world.accounts)

@@ -10,7 +10,7 @@ from typing import Final
 from shared.contracts.envelope import Envelope
 from shared.contracts.signals import SignalExitRefused
 from shared.domain.decision.past import asks_entry
-from shared.domain.decision.refused import in_words, refuses_exit, withheld_detail
+from shared.domain.decision.refused import in_words, refuses_exit, stored_detail
 from shared.domain.decision.standings import in_scene, with_plan
 from shared.domain.gates.age import expires_at
 from shared.domain.ids import AccountId, StrategyId
@@ -114,7 +114,7 @@ def _write_decision(job: _Job, account: AccountId, verdict: Plan | Denied) -> De
         disposition=verdict.disposition,
         code=verdict.code,
         message=in_words(verdict),
-        detail=withheld_detail(verdict) if isinstance(verdict, Plan) else verdict.detail,
+        detail=stored_detail(verdict) if isinstance(verdict, Plan) else verdict.detail,
         decided_at=job.journal.now,
         ended_at=None if planned else job.journal.now,
         entry_no=job.entry_no,

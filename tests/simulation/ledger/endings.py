@@ -84,13 +84,13 @@ def _end_decision(journal: Journal, decision: DecisionRow) -> None:
     if not orders or any(row.ended_at is None for row in orders):
         return
     last = max(orders, key=_weight)
-    withheld = decision.detail.get("withheld_message")
+    said = (last.message, *map(decision.detail.get, ("withheld_message", "warning")))
     code = f"order.{last.state.lower()}" if last.code is None else last.code
     done = replace(
         decision,
         disposition=last.state.value,
         code=code,
-        message=" ".join(each for each in (last.message, withheld) if each),
+        message=" ".join(each for each in said if each),
         ended_at=journal.now,
     )
     journal.store.decisions.put((done.signal_id, done.account_id), done)
