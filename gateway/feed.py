@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway import snapshot
 from gateway.desk import Desk
 from gateway.hub import Hub
+from shared.contracts.controls import ControlSaid
 from shared.contracts.envelope import Envelope
 from shared.contracts.streams import EVENTS, RECORDS
 from shared.contracts.ws import FrameType
@@ -85,6 +86,9 @@ class Feed:
 
     def _on_event(self, envelope: Envelope) -> None:
         if envelope.user_id is None:
+            if envelope.type == ControlSaid.type:  # said to the system, it is everybody's
+                for each in self.hub.desks():
+                    each.take(envelope)
             return
         desk = self.hub.desk(UserId(envelope.user_id))
         if desk is not None:

@@ -9,8 +9,15 @@ import msgspec
 from pydantic import BaseModel
 
 from shared.contracts import ws
-from shared.contracts.accounts import AccountQuarantined, BalanceChanged, ConnectionChanged
+from shared.contracts.accounts import (
+    AccountQuarantined,
+    BalanceChanged,
+    ConnectionChanged,
+    RiskReached,
+)
+from shared.contracts.calendar import RollDone, RollDue, StrategyQuiet, WindowEnded
 from shared.contracts.commands import CommandAnswered
+from shared.contracts.controls import ControlSaid
 from shared.contracts.orders import FillFeeKnown, FillRecorded, FillVoided, OrderChanged
 from shared.contracts.positions import PositionChanged
 from shared.contracts.records import (
@@ -20,7 +27,7 @@ from shared.contracts.records import (
     TradeClosed,
 )
 from shared.contracts.registry import EventBody
-from shared.contracts.signals import SignalDecided
+from shared.contracts.signals import SignalDecided, SignalExitRefused
 from shared.contracts.ws import FrameType
 
 M = TypeVar("M", bound=BaseModel)
@@ -36,6 +43,13 @@ TOLD: Final[dict[type[EventBody], tuple[FrameType, type[EventBody]]]] = {
     ConnectionChanged: (FrameType.CONNECTION, ws.ConnectionData),
     SignalDecided: (FrameType.DECISION, ws.DecisionData),
     CommandAnswered: (FrameType.COMMAND, ws.CommandData),
+    ControlSaid: (FrameType.CONTROL, ws.ControlData),
+    RiskReached: (FrameType.NOTICE, ws.RiskNoticeData),
+    SignalExitRefused: (FrameType.NOTICE, ws.ExitRefusedData),
+    RollDue: (FrameType.NOTICE, ws.RollDueData),
+    RollDone: (FrameType.NOTICE, ws.RollDoneData),
+    WindowEnded: (FrameType.NOTICE, ws.WindowEndedData),
+    StrategyQuiet: (FrameType.NOTICE, ws.QuietData),
     PositionOpened: (FrameType.RECORD, ws.RecordOpenedData),
     PositionResized: (FrameType.RECORD, ws.RecordResizedData),
     TradeClosed: (FrameType.RECORD, ws.RecordClosedData),

@@ -9,7 +9,7 @@ from notifier.delivery import Delivery
 from notifier.intake import GROUP, TYPES, Intake
 from notifier.settings import NotifierSettings
 from shared.contracts.envelope import Envelope
-from shared.contracts.streams import RECORDS
+from shared.contracts.streams import EVENTS, RECORDS
 from shared.db.engine import make_engine
 from shared.db.inbox import Inbox
 from shared.runtime.durability import require_durable
@@ -48,7 +48,7 @@ async def start(settings: NotifierSettings, service: Service) -> None:
 
     consumer = Consumer(
         GROUP,
-        streams=[RECORDS],
+        streams=[RECORDS, EVENTS],
         types=TYPES,
         handler=Intake(channels).handle,
         inbox=inbox,

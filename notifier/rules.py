@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from pydantic import JsonValue
 
+from shared.contracts.accounts import RiskReached
+from shared.contracts.calendar import RollDone, RollDue, StrategyQuiet, WindowEnded
+from shared.contracts.controls import ControlSaid
 from shared.contracts.records import PositionOpened, PositionResized, TradeClosed
 from shared.contracts.registry import EventBody
+from shared.contracts.signals import SignalExitRefused
 from shared.domain.ids import event_id
 
 _TAKE_PROFIT = "Take Profit"
@@ -25,6 +29,16 @@ class Kind(StrEnum):
     CLOSED = "closed"
     STOP_HIT = "stop_hit"
     TARGET_HIT = "target_hit"
+    RISK = "risk"
+    EXIT_REFUSED = "exit_refused"
+    CONTROL = "control"
+    WINDOW = "window"
+    ROLL = "roll"
+    QUIET = "quiet"
+
+
+# What cannot wait behind the news of trades.
+URGENT: Final = frozenset({Kind.RISK, Kind.EXIT_REFUSED, Kind.CONTROL})
 
 
 class Notice(NamedTuple):
@@ -51,6 +65,19 @@ class Person:
     kinds: Mapping[str, JsonValue]
 
 
+# Each of these events has an id of its fact, so that it is told once already.
+_ALARMS: Final[Mapping[type[EventBody], Kind]] = {
+    RiskReached: Kind.RISK,
+    SignalExitRefused: Kind.EXIT_REFUSED,
+    ControlSaid: Kind.CONTROL,
+    WindowEnded: Kind.WINDOW,
+    RollDue: Kind.ROLL,
+    RollDone: Kind.ROLL,
+    StrategyQuiet: Kind.QUIET,
+}
+ALARMS: Final = tuple(body.type for body in _ALARMS)
+
+
 def notice_of(body: EventBody, envelope_id: UUID) -> Notice | None:
     """The one message an event is worth, if any.
 
@@ -67,7 +94,8 @@ def notice_of(body: EventBody, envelope_id: UUID) -> Notice | None:
             # A stop that fills in parts is told once, when the position is flat.
             return Notice(Kind.TARGET_HIT, envelope_id, False) if reason == _TAKE_PROFIT else None
         case _:
-            return None
+            kind = _ALARMS.get(type(body))
+            return None if kind is None else Notice(kind, envelope_id, False)
 
 
 def is_wanted(person: Person, kind: str) -> bool:

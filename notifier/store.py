@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from notifier.rules import Notice, Person
+from notifier.alarms import Names
+from notifier.rules import URGENT, Notice, Person
 from shared.db.uow import unit_of_work
 
 # A claim lapses after this: longer than a send may take, so nobody else sends meanwhile, and short
@@ -26,6 +27,14 @@ _FIND_PERSON: Final = text(f"""
     SELECT {_PERSON} FROM users u LEFT JOIN notification_settings s ON s.user_id = u.id
     WHERE u.id = :user_id
 """)  # noqa: S608 - our own constant
+_EVERYBODY: Final = text(f"""
+    SELECT {_PERSON} FROM users u LEFT JOIN notification_settings s ON s.user_id = u.id
+    WHERE u.disabled_at IS NULL ORDER BY u.id
+""")  # noqa: S608 - our own constant
+_NAMES: Final = text("""
+    SELECT (SELECT name FROM strategies WHERE id = :strategy AND user_id = :user) AS strategy,
+      (SELECT name FROM accounts WHERE id = :account AND user_id = :user) AS account
+""")
 # Whatever its kind: a fact whose kind was corrected later is still the same fact.
 _ADD: Final = text("""
     INSERT INTO deliveries (user_id, event_id, kind, channel, content, state, code, next_attempt_at)
@@ -39,14 +48,19 @@ _COMPLETE: Final = text("""
     WHERE event_id = :event_id AND user_id = :user_id AND channel = :channel
       AND state = 'pending' AND attempts = 0
 """)
-# Only the oldest waiting message of a person is due: their order is kept.
+# Only the first waiting message of a person is due: their order is kept, behind what is urgent.
 _CLAIM: Final = text(f"""
     WITH due AS (
       SELECT d.id FROM deliveries d
       WHERE d.state = 'pending' AND d.channel = :channel AND d.next_attempt_at <= now()
-        AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.user_id = d.user_id
-                        AND o.channel = d.channel AND o.state = 'pending' AND o.id < d.id)
-      ORDER BY d.next_attempt_at LIMIT :limit FOR UPDATE OF d SKIP LOCKED
+        AND NOT EXISTS (
+          SELECT 1 FROM deliveries o WHERE o.user_id = d.user_id AND o.channel = d.channel
+            AND o.state = 'pending' AND o.id <> d.id
+            AND CASE WHEN (o.kind = ANY (CAST(:urgent AS text[])))
+                   = (d.kind = ANY (CAST(:urgent AS text[]))) THEN o.id < d.id
+                ELSE o.kind = ANY (CAST(:urgent AS text[])) END)
+      ORDER BY (d.kind = ANY (CAST(:urgent AS text[]))) DESC, d.next_attempt_at
+      LIMIT :limit FOR UPDATE OF d SKIP LOCKED
     )
     UPDATE deliveries d SET attempts = d.attempts + 1, next_attempt_at = now() + :claim
     FROM due, users u LEFT JOIN notification_settings s ON s.user_id = u.id
@@ -83,6 +97,22 @@ async def find_person(connection: AsyncConnection, user_id: int) -> Person | Non
     return None if row is None else _person(row)
 
 
+async def everybody(connection: AsyncConnection) -> list[Person]:
+    """All who may sign in."""
+    return [_person(row) for row in await connection.execute(_EVERYBODY)]
+
+
+async def find_names(
+    connection: AsyncConnection, user_id: int, strategy_id: int | None, account_id: int | None
+) -> Names:
+    """What the user calls them; None for what is not the user's."""
+    if strategy_id is None and account_id is None:
+        return Names()
+    values = {"user": user_id, "strategy": strategy_id, "account": account_id}
+    row = (await connection.execute(_NAMES, values)).one()
+    return Names(row.strategy, row.account)
+
+
 async def add(
     connection: AsyncConnection,
     notice: Notice,
@@ -111,6 +141,7 @@ async def complete(
 async def claim(engine: AsyncEngine, channel: str, limit: int) -> Sequence[Claimed]:
     """What is due, at most one message per person."""
     values = {"channel": channel, "limit": limit, "claim": timedelta(seconds=CLAIM_S)}
+    values |= {"urgent": sorted(URGENT)}
     async with unit_of_work(engine) as connection:
         rows = (await connection.execute(_CLAIM, values)).all()
     return [

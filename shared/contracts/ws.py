@@ -2,7 +2,7 @@
 
 A live frame is `{"type", "data", "epoch", "seq", "ts"}`. `epoch` names the gateway process; `seq`
 belongs to the user and is the number of the newest *state* frame (ORDER, FILL, POSITION, BALANCE,
-RECORD, DECISION, CONNECTION, ACCOUNT, COMMAND):
+RECORD, DECISION, CONNECTION, ACCOUNT, COMMAND, CONTROL, NOTICE):
 
     state frame      seq = last + 1, or a frame was lost
     SNAPSHOT         everything up to and including seq; the next state frame is seq + 1
@@ -21,8 +21,15 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
-from shared.contracts.accounts import AccountQuarantined, BalanceChanged, ConnectionChanged
+from shared.contracts.accounts import (
+    AccountQuarantined,
+    BalanceChanged,
+    ConnectionChanged,
+    RiskReached,
+)
+from shared.contracts.calendar import RollDone, RollDue, StrategyQuiet, WindowEnded
 from shared.contracts.commands import CommandAnswered
+from shared.contracts.controls import ControlSaid
 from shared.contracts.orders import FillFeeKnown, FillRecorded, FillVoided, OrderChanged
 from shared.contracts.positions import PositionChanged
 from shared.contracts.records import (
@@ -31,7 +38,7 @@ from shared.contracts.records import (
     PositionVoided,
     TradeClosed,
 )
-from shared.contracts.signals import SignalDecided
+from shared.contracts.signals import SignalDecided, SignalExitRefused
 
 BigId = Annotated[int, PlainSerializer(str, return_type=str)]
 
@@ -55,6 +62,8 @@ class FrameType(StrEnum):
     CONNECTION = "CONNECTION"
     ACCOUNT = "ACCOUNT"
     COMMAND = "COMMAND"
+    CONTROL = "CONTROL"
+    NOTICE = "NOTICE"
     PNL = "PNL"
     DATA = "DATA"
 
@@ -161,6 +170,34 @@ class QuarantineData(AccountQuarantined):
 
 class CommandData(CommandAnswered):
     """The result of a command is committed and can be read."""
+
+
+class ControlData(ControlSaid):
+    """Kill, pause or resume was said; to the system, everybody is told."""
+
+
+class RiskNoticeData(RiskReached):
+    event: Literal["risk_reached"] = "risk_reached"
+
+
+class ExitRefusedData(SignalExitRefused):
+    event: Literal["exit_refused"] = "exit_refused"
+
+
+class RollDueData(RollDue):
+    event: Literal["roll_due"] = "roll_due"
+
+
+class RollDoneData(RollDone):
+    event: Literal["roll_done"] = "roll_done"
+
+
+class WindowEndedData(WindowEnded):
+    event: Literal["window_ended"] = "window_ended"
+
+
+class QuietData(StrategyQuiet):
+    event: Literal["strategy_quiet"] = "strategy_quiet"
 
 
 class PnlData(BaseModel):

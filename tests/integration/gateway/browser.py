@@ -16,6 +16,7 @@ from tests.integration.gateway.house import User
 
 WITHIN_S = 10.0
 STATE = {"ORDER", "FILL", "POSITION", "BALANCE", "RECORD", "DECISION", "CONNECTION", "ACCOUNT"}
+STATE |= {"CONTROL", "NOTICE"}
 _FINAL = {"Canceled", "Completed", "Expired", "Filled", "Rejected"}
 
 

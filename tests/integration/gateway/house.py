@@ -24,8 +24,12 @@ from shared.contracts.positions import PositionChanged
 from shared.contracts.records import PositionOpened, PositionResized, TradeClosed
 from shared.contracts.registry import EventBody
 from shared.contracts.signals import SignalDecided
+from shared.db.controls import say
 from shared.db.outbox import add_many, envelope_of
 from shared.db.uow import unit_of_work
+from shared.domain.controls import Word
+from shared.domain.gates.controls import Scope
+from shared.domain.ids import UserId
 from shared.streams.publisher import xadd
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
@@ -254,6 +258,23 @@ class House:
             event = _envelope(body, account, f"record:{row_id}", None)
             await add_many(connection, [event])
         await self._ring([event])
+
+    async def tell_user(self, user: User, body: EventBody) -> None:
+        """An event of a user that carries no number."""
+        event = envelope_of(
+            body, event_id=uuid4(), correlation_id="test", user_id=user.id, aggregate="test",
+            occurred_at=NOON,
+        )  # fmt: skip
+        async with unit_of_work(self.owner) as connection:
+            await add_many(connection, [event])
+        await self._ring([event])
+
+    async def say(self, user: User | None, scope: Scope, scope_id: int, word: Word) -> None:
+        """As api and the command line do. None: to the system."""
+        owner = None if user is None else UserId(user.id)
+        async with unit_of_work(self.owner) as connection:
+            said = await say(connection, owner, scope, scope_id, word, reason="test", by="test")
+        await self._ring([said.event])
 
     async def end_session(self, user: User) -> None:
         async with unit_of_work(self.owner) as connection:

@@ -56,7 +56,13 @@ class House:
             user_id: int = (await connection.execute(statement, values)).scalar_one()
         return user_id, discord_id or ""
 
-    async def say(self, user_id: int, body: EventBody, *, event_id: UUID | None = None) -> Envelope:
+    async def say_to_all(self, body: EventBody) -> Envelope:
+        """An event that belongs to nobody."""
+        return await self.say(None, body)
+
+    async def say(
+        self, user_id: int | None, body: EventBody, *, event_id: UUID | None = None
+    ) -> Envelope:
         event = envelope_of(
             body,
             event_id=event_id or uuid4(),
