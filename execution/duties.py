@@ -120,7 +120,7 @@ def after(roll: RollExit, now: datetime) -> Duty | None:
     order = entry_after(
         roll.exit, roll.filled_contracts, contract, roll.distances, roll.ended_at + MOVE_WITHIN
     )
-    return Duty(roll.root, order)
+    return Duty(roll.root, order) if order else _done(roll, "not_moved", "roll.leg_reached")
 
 
 def _entered(roll: RollExit, state: IntentState) -> Duty | None:

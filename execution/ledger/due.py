@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from execution.ledger.journal import Journal
+from execution.ledger.legs import LEG_COLUMNS
 from execution.ledger.rows import insert_intents, intent_of, row_of, tick_of
 from shared.contracts.envelope import Envelope
 from shared.db.outbox import add_many, envelope_of
 from shared.db.uow import unit_of_work
 from shared.domain.ids import AccountId, StrategyId, UserId, event_id
-from shared.domain.order import IntentState, OrderIntent, Role
-from shared.domain.roll_orders import Distance
+from shared.domain.order import Action, IntentState, OrderIntent, Role
+from shared.domain.roll_orders import Distance, ticks_left
 from shared.domain.rules import AccountRules, StrategyRules, Watchdog
 from shared.domain.rules.bracket import Stop
 from shared.ports.agenda import Duty, Holding, Kept, News, RollExit, Watched
@@ -99,19 +101,18 @@ _ROLLS: Final = text(f"""
       o.attempt DESC
 """)
 # Legs that worked when the exit was made: it cancelled them, or they ended on the way.
-_DISTANCES: Final = text("""
-    SELECT l.role, l.root, l.offset_ticks, l.moves, e.fill_value / e.filled_qty AS entry_price,
-      coalesce(o.price, l.price, o.stop_price, l.stop_price) AS price, k.tick_size AS brokers_tick
-    FROM intents l
-    JOIN intents e ON e.id = l.parent_id AND e.filled_qty > 0
-    JOIN accounts a ON a.id = l.account_id
+_DISTANCES: Final = text(f"""
+    SELECT {LEG_COLUMNS}, w.root, w.moves, w.per_position, k.tick_size AS brokers_tick
+    FROM intents w
+    JOIN intents e ON e.id = w.parent_id AND e.filled_qty > 0
+    JOIN accounts a ON a.id = w.account_id
     JOIN broker_connections c ON c.id = a.connection_id
-    LEFT JOIN contracts k ON k.environment = c.environment AND k.name = l.contract
-    LEFT JOIN orders o ON o.account_id = l.account_id AND o.broker_order_id = l.broker_order_id
-    WHERE l.account_id = :account_id AND l.strategy_id = :strategy_id AND l.contract = :contract
-      AND l.role IN ('take_profit', 'stop_loss') AND l.broker_order_id IS NOT NULL AND l.rung = 0
-      AND l.created_at <= :first_at AND (l.ended_at IS NULL OR l.ended_at >= :first_at)
-    ORDER BY l.account_seq
+    LEFT JOIN contracts k ON k.environment = c.environment AND k.name = w.contract
+    LEFT JOIN orders o ON o.account_id = w.account_id AND o.broker_order_id = w.broker_order_id
+    WHERE w.account_id = :account_id AND w.strategy_id = :strategy_id AND w.contract = :contract
+      AND w.role IN ('take_profit', 'stop_loss') AND w.broker_order_id IS NOT NULL
+      AND w.created_at <= :first_at AND (w.ended_at IS NULL OR w.ended_at >= :first_at)
+    ORDER BY w.account_seq
 """)
 _WATCHED: Final = text("""
     SELECT s.id, s.user_id, s.symbol, s.rules -> 'watchdog' AS watchdog, s.updated_at,
@@ -209,7 +210,7 @@ async def _found(connection: AsyncConnection, query: Any, ids: Sequence[object])
 
 
 async def _distances(connection: AsyncConnection, row: Any) -> tuple[Distance, ...]:
-    if row.entry_state is not None or row.state != IntentState.FILLED.value:
+    if row.entry_state is not None or row.state != IntentState.FILLED.value or not row.filled_qty:
         return ()
     parameters = {
         "account_id": row.account_id,
@@ -218,17 +219,24 @@ async def _distances(connection: AsyncConnection, row: Any) -> tuple[Distance, .
         "first_at": row.first_at,
     }
     legs = await connection.execute(_DISTANCES, parameters)
-    return tuple(found for leg in legs if (found := _distance(leg)) is not None)
+    exit_price = row.fill_value / row.filled_qty
+    found = (_distance(leg, Action(row.action), exit_price) for leg in legs)
+    return tuple(each for each in found if each is not None)
 
 
-def _distance(leg: Any) -> Distance | None:
-    moves = None if leg.moves is None else Stop.model_validate(leg.moves)
-    if leg.offset_ticks is not None:
-        return Distance(Role(leg.role), leg.offset_ticks, moves)
-    if leg.price is None:
+def _distance(leg: Any, exit_: Action, exit_price: Decimal) -> Distance | None:
+    level, role = leg.price if leg.price is not None else leg.stop_price, Role(leg.role)
+    if level is None:
         return None
-    away = abs(leg.price - leg.entry_price) / tick_of(leg.root, leg.brokers_tick)
-    return Distance(Role(leg.role), round(away), moves)
+    tick = tick_of(leg.root, leg.brokers_tick)
+    return Distance(
+        role=role,
+        ticks=ticks_left(role, level, exit_, exit_price, tick),
+        open_contracts=leg.qty - leg.filled_qty,
+        pair=f"{leg.parent_id}.{leg.number}",
+        moves=None if leg.moves is None else Stop.model_validate(leg.moves),
+        per_position=leg.per_position,
+    )
 
 
 def _holding(row: Any) -> Holding:

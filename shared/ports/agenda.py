@@ -47,7 +47,8 @@ class RollExit:
     """The exit of a roll, once it has ended, and what has come after it.
 
     `held` counts what its owner holds in the root, `is_overtaken` that the strategy has heard an
-    alert or something else has acted for it since. `distances` are of the legs that worked.
+    alert or something else has acted for it since. `distances` are of the legs that worked, from
+    where the exit filled.
     """
 
     exit: OrderIntent

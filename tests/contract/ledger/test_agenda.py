@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any, Final
@@ -12,7 +13,15 @@ from execution.duties import MOVE_WITHIN, after, duties, silent
 from execution.ledger.due import PostgresAgenda
 from shared.domain.order import Action, BrokerStatus, OrderType, Role, TimeInForce
 from shared.domain.rules import AccountRules, RollPolicy, RollRules, StrategyRules, Watchdog
-from shared.domain.rules.bracket import Stop, Trail, plain_bracket
+from shared.domain.rules.bracket import (
+    Bracket,
+    OnAdd,
+    Stop,
+    Target,
+    Trail,
+    TrimUnit,
+    plain_bracket,
+)
 from shared.domain.rules.entries import AtEnd, Hours, Window
 from shared.domain.rules.prop import PropRules
 from shared.ports.agenda import Agenda, Kept
@@ -37,6 +46,7 @@ UNTIL_ELEVEN: Final = Hours(
     windows=(Window(start=time(9, 30), stop=time(11)),), at_end=AtEnd.FLATTEN
 )
 ELEVEN: Final = datetime(2026, 11, 2, 16, tzinfo=UTC)
+LOCKED: Final = Decimal(20005)  # above where a long position of these tests was entered
 ROLL_DAY: Final = datetime(2026, 12, 9, 23, tzinfo=UTC)  # 17:00 in Chicago: Thursday's session
 
 
@@ -240,6 +250,54 @@ async def test_a_roll_moves_once_with_its_bracket(
     assert await keep(world) == Kept((), has_planned=False)
     assert await follow(world) == Kept((), has_planned=False)
     assert len(await orders(world, cause="roll")) == 4
+
+
+async def test_every_rung_moves_and_a_locked_profit_stays_locked(world: World) -> None:
+    """Three contracts in two rungs; the market has gone up, and the stop with it."""
+    half = TrimUnit.CONTRACTS
+    ladder = Bracket(
+        targets=(Target(at=Decimal(100), trim=Decimal(1), trim_unit=half), Target(at=Decimal(200))),
+        stop=Stop(at=Decimal(40)),
+        on_add=OnAdd.PER_POSITION,
+    )
+    await world.set_rules(StrategyRules(bracket=ladder, roll=RollRules(policy=RollPolicy.MOVE)))
+    held = await hold(world, replace(BUY, quantity=3))
+    shrunk = [replace(leg, qty_contracts=2) for entry in held for leg in entry.legs]
+    rungs = [leg for rung in await world.send() for leg in (rung.intent, *rung.legs)]
+    lifted = [leg if leg.price else replace(leg, stop_price=LOCKED) for leg in (*shrunk, *rungs)]
+    for leg in lifted:
+        await world.tell(await world.order_fact(leg, BrokerStatus.WORKING))
+    await until(world, ROLL_DAY)
+    await keep(world)
+    for leg in lifted:
+        await world.tell(await world.order_fact(leg, BrokerStatus.CANCELED))
+    for each in await world.send():
+        await world.fill(each.intent, "20010")
+    await follow(world)
+    entry = (await world.send())[0]
+    assert entry.intent.qty_contracts == 3
+    rows = await world.rows("intents", parent_id=str(entry.intent.id))
+    assert {(r["role"], r["rung"], r["qty"], r["offset_ticks"]) for r in rows} == {
+        ("take_profit", 0, 3, 160),
+        ("stop_loss", 0, 3, 20),
+        ("take_profit", 1, 1, 60),
+        ("stop_loss", 1, 1, 20),
+    }
+    assert {row["per_position"] for row in rows} == {True}
+
+
+async def test_a_position_whose_stop_the_exit_met_stays_closed(world: World) -> None:
+    held = await rolling(world, RollPolicy.MOVE)
+    await until(world, ROLL_DAY)
+    await keep(world)
+    for each in held:
+        for leg in each.legs:
+            await world.tell(await world.order_fact(leg, BrokerStatus.CANCELED))
+    for each in await world.send():
+        await world.fill(each.intent, "19997.5")
+    kept = await follow(world)
+    assert not kept.has_planned
+    assert {event.body["code"] for event in kept.events} == {"roll.leg_reached"}
 
 
 async def test_a_stop_that_follows_the_market_does_so_after_a_move(world: World) -> None:

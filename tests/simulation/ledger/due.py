@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from shared.contracts.envelope import Envelope
@@ -11,12 +12,13 @@ from shared.db.outbox import envelope_of
 from shared.domain.ids import AccountId, Cause, StrategyId, event_id
 from shared.domain.instruments import product_of
 from shared.domain.order import IntentState, Role
-from shared.domain.roll_orders import Distance, entry_leg
+from shared.domain.roll_orders import Distance, entry_leg, ticks_left
 from shared.domain.rules import Watchdog
 from shared.ports.agenda import Duty, Holding, Kept, News, RollExit, Watched
 from shared.ports.ledger import Lease
 from tests.simulation.ledger.decisions import insert
 from tests.simulation.ledger.journal import Journal, write
+from tests.simulation.ledger.legs import working
 from tests.simulation.rows import IntentRow
 from tests.simulation.store import Store
 
@@ -157,7 +159,7 @@ def _roll_exit(store: Store, row: IntentRow) -> RollExit:
         is_overtaken=_is_overtaken(store, first),
         symbol=store.strategies.one(exit_.strategy_id).strategy.symbol,
         may_enter=_may_enter(store, row.account_id, exit_.strategy_id),
-        distances=tuple(_distances(store, first)) if wanted else (),
+        distances=tuple(_distances(store, first, row)) if wanted and row.filled_qty else (),
     )
 
 
@@ -200,31 +202,38 @@ def _is_overtaken(store: Store, first: IntentRow) -> bool:
     )
 
 
-def _distances(store: Store, first: IntentRow) -> Iterator[Distance]:
+def _distances(store: Store, first: IntentRow, exit_: IntentRow) -> Iterator[Distance]:
+    """Of the legs that worked when the first attempt was made, from where the exit filled."""
+    exit_price = exit_.fill_value / exit_.filled_qty
     for leg in sorted(store.intents.rows(), key=lambda row: row.account_seq):
         if leg.owner != first.owner or leg.intent.parent is None or leg.broker_order_id is None:
-            continue
-        if leg.intent.rung:
             continue
         worked = leg.ended_at is None or leg.ended_at >= first.created_at
         entry = store.intents.one(leg.intent.parent)
         if not worked or leg.created_at > first.created_at or not entry.filled_qty:
             continue
-        if leg.intent.offset_ticks is not None:
-            yield Distance(leg.role, leg.intent.offset_ticks, leg.intent.moves)
-            continue
-        shown = store.orders.get((leg.account_id, leg.broker_order_id))
-        prices = (
-            None if shown is None else shown.price,
-            leg.intent.price,
-            None if shown is None else shown.stop_price,
-            leg.intent.stop_price,
-        )
-        price = next((each for each in prices if each is not None), None)
-        if price is not None:
-            away = abs(price - entry.fill_value / entry.filled_qty)
-            ticks = round(away / product_of(leg.root).tick_size)
-            yield Distance(leg.role, ticks, leg.intent.moves)
+        level = _level(store, leg)
+        if level is not None:
+            tick = product_of(leg.root).tick_size
+            yield Distance(
+                role=leg.role,
+                ticks=ticks_left(leg.role, level, exit_.intent.action, exit_price, tick),
+                open_contracts=leg.intent.qty_contracts - leg.filled_qty,
+                pair=working(store, leg).pair,
+                moves=leg.intent.moves,
+                per_position=leg.intent.per_position,
+            )
+
+
+def _level(store: Store, leg: IntentRow) -> Decimal | None:
+    shown = store.orders.get((leg.account_id, leg.broker_order_id or 0))
+    prices = (
+        None if shown is None else shown.price,
+        leg.intent.price,
+        None if shown is None else shown.stop_price,
+        leg.intent.stop_price,
+    )
+    return next((each for each in prices if each is not None), None)
 
 
 def _watched(store: Store) -> Iterator[Watched]:

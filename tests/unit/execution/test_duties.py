@@ -55,9 +55,9 @@ ENDED = RollExit(
     symbol="NQ1!",
     may_enter=True,
     distances=(
-        Distance(Role.STOP_LOSS, 30, FOLLOWS),
-        Distance(Role.STOP_LOSS, 10),
-        Distance(Role.TAKE_PROFIT, 20),
+        Distance(Role.STOP_LOSS, 30, 2, moves=FOLLOWS),
+        Distance(Role.STOP_LOSS, 10, 2),
+        Distance(Role.TAKE_PROFIT, 20, 2),
     ),
 )
 
