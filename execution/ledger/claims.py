@@ -34,9 +34,8 @@ from shared.ports.ledger import AccountRef, Cancel, Claimed, Claims, Judge, Leas
 
 _AT_ONCE: Final = 200  # intents judged in one transaction; the next round takes the rest
 
-_TURN: Final = text(f"""
-    SELECT i.*, a.connection_id, a.broker_account_id, a.name AS account_name, l.epoch,
-           before.state AS after_state, coalesce(p.net_qty, 0) AS owner_net,
+# What the owner of an intent `i` holds, `p` being its position.
+_HELD: Final = """coalesce(p.net_qty, 0) AS owner_net,
            coalesce((SELECT sum(abs(q.net_qty)) FROM positions q
              WHERE q.account_id = p.account_id AND q.contract = p.contract
                AND q.strategy_id <> 0 AND sign(q.net_qty) = sign(p.net_qty)), 0) AS same_side,
@@ -45,11 +44,17 @@ _TURN: Final = text(f"""
              AND q.strategy_id <> 0 AND sign(q.net_qty) = -sign(p.net_qty)), 0) AS against,
            coalesce((SELECT q.net_qty FROM positions q WHERE q.account_id = p.account_id
              AND q.contract = p.contract AND q.strategy_id = 0), 0) AS external,
-           k.tick_size AS brokers_tick, {FENCE} AS nobody_says_stop,
            coalesce((SELECT sum(f.qty) FROM fills f WHERE i.role = 'reduce'
              AND f.account_id = i.account_id AND f.contract = i.contract
              AND f.strategy_id = i.strategy_id AND f.active AND f.recorded_at > i.created_at
-             AND f.role IN ('take_profit', 'stop_loss')), 0) AS closed_by_legs
+             AND f.role IN ('take_profit', 'stop_loss')), 0) AS closed_by_legs"""
+_OWN: Final = (
+    "p.account_id = i.account_id AND p.contract = i.contract AND p.strategy_id = i.strategy_id"
+)
+_TURN: Final = text(f"""
+    SELECT i.*, a.connection_id, a.broker_account_id, a.name AS account_name, l.epoch,
+           before.state AS after_state, {_HELD},
+           k.tick_size AS brokers_tick, {FENCE} AS nobody_says_stop
     FROM intents i
     JOIN accounts a ON a.id = i.account_id
     JOIN broker_connections c ON c.id = a.connection_id
@@ -60,8 +65,7 @@ _TURN: Final = text(f"""
         AND mine.epoch = l.epoch
     LEFT JOIN risk_state r ON r.account_id = i.account_id
     LEFT JOIN intents before ON before.id = i.after_id
-    LEFT JOIN positions p ON p.account_id = i.account_id AND p.contract = i.contract
-      AND p.strategy_id = i.strategy_id
+    LEFT JOIN positions p ON {_OWN}
     WHERE i.ended_at IS NULL AND i.state = 'PENDING' AND i.parent_id IS NULL
       AND l.expires_at > clock_timestamp() AND i.code IS DISTINCT FROM 'entry.withdrawn'
       AND (i.not_before IS NULL OR i.not_before <= :now)
@@ -81,6 +85,13 @@ _TURN: Final = text(f"""
     ORDER BY i.account_id, i.account_seq
     LIMIT {_AT_ONCE}
     FOR UPDATE OF i SKIP LOCKED
+""")
+# A statement of its own, asked after what works: an order that works no more by then has its fills
+# in here. In one glance with the turn an entry could fill between the two, and its exit would find
+# neither a working order nor a position.
+_HELD_NOW: Final = text(f"""
+    SELECT i.id, {_HELD} FROM intents i LEFT JOIN positions p ON {_OWN}
+    WHERE i.id = ANY (CAST(:ids AS uuid[]))
 """)
 _LEGS: Final = text("""
     SELECT * FROM intents WHERE parent_id = ANY (CAST(:parents AS uuid[])) AND ended_at IS NULL
@@ -149,6 +160,7 @@ async def claim(
     working = await legs_of.working_of(connection, ends)
     theirs = [row.id for row in rows if row.strategy_id == EXTERNAL]
     working |= await legs_of.foreign_of(connection, theirs)
+    held = await _held_now(connection, ends)
     facts = await entry_facts(connection, [row for row in rows if row.role == "entry"], now)
     sends: list[tuple[Any, Send]] = []
     cancels: list[Cancel] = orphans
@@ -156,7 +168,8 @@ async def claim(
     for row in rows:
         if row.role == "entry" and not (row.nobody_says_stop and row.id in facts.entries):
             continue  # something is being said, or sent, that we cannot see: the next claim will
-        candidate = _candidate(row, legs.get(row.id, ()), working.get(row.id, ()))
+        holds = held.get(row.id, row)
+        candidate = _candidate(row, holds, legs.get(row.id, ()), working.get(row.id, ()))
         verdict = judge(replace(candidate, facts=facts.of(row.id)))
         if isinstance(verdict, Send):
             sends.append((row, verdict))
@@ -225,22 +238,30 @@ async def _legs(
     return out
 
 
-def _candidate(row: Any, legs: tuple[OrderIntent, ...], met: tuple[Any, ...]) -> Candidate:
+async def _held_now(connection: AsyncConnection, ids: list[Any]) -> dict[Any, Any]:
+    if not ids:
+        return {}
+    return {row.id: row for row in await connection.execute(_HELD_NOW, {"ids": ids})}
+
+
+def _candidate(
+    row: Any, held: Any, legs: tuple[OrderIntent, ...], met: tuple[Any, ...]
+) -> Candidate:
     return Candidate(
         intent=intent_of(row),
         legs=legs,
         tick=tick_of(row.root, row.brokers_tick),
         after_state=None if row.after_state is None else IntentState(row.after_state),
-        owner_net=_owner_net(row),
+        owner_net=_owner_net(row.strategy_id, held),
         working=tuple(map(legs_of.working, met)),
-        closed_by_legs=int(row.closed_by_legs),
+        closed_by_legs=int(held.closed_by_legs),
     )
 
 
-def _owner_net(row: Any) -> int:
-    if row.strategy_id == EXTERNAL:
-        return external_left(row.owner_net, int(row.against))
-    return still_held(row.owner_net, int(row.same_side), row.external)
+def _owner_net(owner: int, held: Any) -> int:
+    if owner == EXTERNAL:
+        return external_left(held.owner_net, int(held.against))
+    return still_held(held.owner_net, int(held.same_side), held.external)
 
 
 async def _freeze(

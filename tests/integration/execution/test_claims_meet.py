@@ -23,7 +23,7 @@ from shared.domain.rules import StrategyRules
 from shared.domain.rules.bracket import plain_bracket
 from shared.domain.rules.limits import Limits
 from shared.ports.ledger import Claims, Lease
-from tests.contract.ledger.postgres_world import PostgresWorld, postgres_world
+from tests.contract.ledger.postgres_world import PostgresWorld, make_database, postgres_world
 from tests.contract.ledger.test_scenes import enter
 from tests.contract.ledger.world import BUY, CLOSE
 from tests.fixtures.servers import PostgresServer
@@ -64,7 +64,9 @@ class Two:
 
 @pytest.fixture
 async def two(postgres_server: PostgresServer, template_database: str) -> AsyncIterator[Two]:
-    async with postgres_world(postgres_server, template_database) as world:
+    urls = postgres_server.create("claims_meet", template_database)
+    await make_database(urls)
+    async with postgres_world(urls) as world:
         login = await world.db.fetchval(
             "INSERT INTO broker_connections (user_id, name, environment, login_name, device_id)"
             " VALUES ($1, 'Second', 'paper', 'ann2', 'd2') RETURNING id",
@@ -75,6 +77,7 @@ async def two(postgres_server: PostgresServer, template_database: str) -> AsyncI
         leases = {each.connection_id: each for each in await world.ledger.renew_leases("me")}
         world.lease = leases[world.connection]
         yield Two(world, world.lease, leases[ConnectionId(login)])
+    postgres_server.drop(urls.name)
 
 
 @pytest.mark.parametrize(
