@@ -6,13 +6,17 @@ contract is in front stays ours, because alerts mean the chart's: a difference i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from shared.domain.instruments import PRODUCTS, with_broker_figures
+from shared.domain.calendar import last_trading_day
+from shared.domain.instruments import PRODUCTS, Product, with_broker_figures
+from shared.domain.symbols import read_symbol
 from shared.ports.broker import ContractInfo, FrontContract
 
 FIGURES_DIFFER: Final = "instrument.figures_differ"
+EXPIRY_DIFFERS: Final = "instrument.expiry_differs"
 FRONT_DIFFERS: Final = "instrument.front_differs"
 
 
@@ -28,7 +32,21 @@ def differences(info: ContractInfo) -> list[Differs]:
     if product is None:
         return []
     _, difference = with_broker_figures(product, info.tick_size, info.point_value_usd)
-    return [] if difference is None else [Differs(FIGURES_DIFFER, difference.text)]
+    figures = [] if difference is None else [Differs(FIGURES_DIFFER, difference.text)]
+    return [*figures, *_other_last_day(product, info)]
+
+
+def _other_last_day(product: Product, info: ContractInfo) -> Iterator[Differs]:
+    """The calendar stays ours: no source says what the broker's date means to the hour."""
+    if info.expires_on is None:
+        return
+    contract = read_symbol(info.name, info.expires_on).contract
+    if contract is None:
+        return
+    ours = last_trading_day(product, contract.year, contract.month)
+    if ours != info.expires_on:
+        words = f"{info.name} ends on {info.expires_on} at the broker and on {ours} in our table."
+        yield Differs(EXPIRY_DIFFERS, words)
 
 
 def front_difference(ours: str, theirs: FrontContract) -> Differs | None:

@@ -280,6 +280,9 @@ class ContractInfo:
     root: str
     tick_size: Decimal
     point_value_usd: Decimal
+    # The broker's last day in Chicago, None where it tells none. To compare, not to trade by: its
+    # hour was seen to be later than the exchange's last minute.
+    expires_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

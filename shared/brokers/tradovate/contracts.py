@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 
 import msgspec
 
 from shared.brokers.tradovate import models
 from shared.brokers.tradovate.limits import CONTRACT_AGE_S_MAX
 from shared.brokers.tradovate.reads import Reader
+from shared.brokers.tradovate.wire import Garbled, instant
+from shared.domain.calendar import CHICAGO
 from shared.domain.errors import BrokerUnavailable
 from shared.ports.broker import ContractInfo
 from shared.ports.clock import Clock
@@ -54,4 +57,13 @@ class ContractBook:
             root=product.name,
             tick_size=product.tick_size,
             point_value_usd=product.value_per_point,
+            expires_on=_day(maturity.expiration_date),
         )
+
+
+def _day(text: str | None) -> date | None:
+    """None as well for what is no time: nobody trades by it."""
+    try:
+        return None if text is None else instant(text).astimezone(CHICAGO).date()
+    except Garbled:
+        return None

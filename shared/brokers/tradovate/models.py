@@ -145,6 +145,7 @@ class Contract(Entity, frozen=True, rename="camel", kw_only=True):
 
 class ContractMaturity(Entity, frozen=True, rename="camel", kw_only=True):
     product_id: int
+    expiration_date: str | None = None
 
 
 class Product(Entity, frozen=True, rename="camel", kw_only=True):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -613,9 +613,15 @@ async def test_accounts_and_contracts(venue: Venue, cold: TradovateBroker) -> No
         ("DEMO3", False),
     ]
     venue.http["contract/find"] = rows.contract()
-    venue.http["contractMaturity/item"] = {"id": 41, "productId": 7, "expirationMonth": 202603}
+    venue.http["contractMaturity/item"] = {
+        "id": 41,
+        "productId": 7,
+        "expirationMonth": 202603,
+        "expirationDate": "2026-03-21T03:59Z",  # the evening before in Chicago
+    }
     venue.http["product/item"] = {"id": 7, "name": "MES", "tickSize": 0.25, "valuePerPoint": 5}
-    info = ContractInfo(rows.CONTRACT, "MESH6", "MES", Decimal("0.25"), Decimal(5))
+    last_day = date(2026, 3, 20)
+    info = ContractInfo(rows.CONTRACT, "MESH6", "MES", Decimal("0.25"), Decimal(5), last_day)
     assert await cold.contract("MESH6") == info
     assert await cold.contract("MESH6") == info
     assert venue.asked["contract/find"] == [{"name": "MESH6"}]

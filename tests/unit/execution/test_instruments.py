@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from execution.instruments import FIGURES_DIFFER, FRONT_DIFFERS, differences, front_difference
+from execution.instruments import (
+    EXPIRY_DIFFERS,
+    FIGURES_DIFFER,
+    FRONT_DIFFERS,
+    differences,
+    front_difference,
+)
+from shared.domain.calendar import last_trading_day
 from shared.domain.instruments import PRODUCTS
 from shared.ports.broker import ContractInfo, FrontContract
 
@@ -25,6 +34,16 @@ def test_another_tick_is_told_with_both_figures(root: str) -> None:
     assert differs.code == FIGURES_DIFFER
     assert f"{theirs:f}" in differs.words
     assert f"{PRODUCTS[root].tick_size:f}" in differs.words
+
+
+def test_another_last_day_is_told_with_both() -> None:
+    ours = last_trading_day(PRODUCTS["BZ"], 2026, 12)
+    assert differences(replace(info("BZ"), expires_on=ours)) == []
+    theirs = ours + timedelta(days=1)
+    (differs,) = differences(replace(info("BZ"), expires_on=theirs))
+    assert differs.code == EXPIRY_DIFFERS
+    assert f"{theirs}" in differs.words
+    assert f"{ours}" in differs.words
 
 
 def test_a_product_that_is_not_in_our_table_differs_from_nothing() -> None:
