@@ -3,7 +3,7 @@ VENV ?= $(or $(TM_VENV),.venv)
 TM = python3 tm.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check venue-clients venue-faults fuzz-limits fuzz-alerts lint fmt lock oracles
+.PHONY: help up test check chaos two-executors venue-clients venue-faults fuzz-limits fuzz-alerts lint fmt lock oracles
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,13 @@ fuzz-alerts: ## Five minutes of bodies that nobody wrote for the reader of alert
 
 venue-week: ## A whole week of trading with everything that goes wrong, in virtual time
 	TM_FULL=1 $(VENV)/bin/python -m pytest -q --show-capture=no tests/simulation/test_week.py
+
+chaos: ## Kills under load, judged from outside; SLICE=k/20 lives one slice, KILLS= SIGNALS= ACCOUNTS=
+	$(VENV)/bin/python -m tests.chaos --kills $(or $(KILLS),1000) --signals $(or $(SIGNALS),100000) \
+		--accounts $(or $(ACCOUNTS),20) --slice $(or $(SLICE),all/20) --out $(or $(OUT),.tm/chaos)
+
+two-executors: ## Two execution processes on 20 logins: one stands still for 30 s, one is killed
+	$(VENV)/bin/python -m tests.chaos.executors --logins 20 --pause 30
 
 lint: ## Static checks only: lint, import contracts, types
 	$(VENV)/bin/ruff check .

@@ -212,7 +212,8 @@ async def _discord(ledger: Path) -> AsyncIterator[str]:
     try:
         yield (await process.stdout.readline()).decode().strip()
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):  # told to stop together with us
+            process.terminate()
         await process.wait()
 
 

@@ -23,7 +23,7 @@ from tests.chaos.witness import write_down
 from tests.fixtures.sender import Sender
 
 RESTS_WITHIN_S: Final = 180.0
-SLOW_S: Final = 1.0  # between alerts, while the house takes longer to recover than was planned
+SLOW_S: Final = 2.5  # between alerts, while the house takes longer to recover than was planned
 _LOOK_EVERY_S: Final = 0.05
 
 
@@ -74,7 +74,7 @@ async def _through(
             for alert in layout.closings(deliveries.begun + 1, house.strategies):
                 deliveries.begin(alert)
             await deliveries.finished()
-            rested = await watch.until_right(datetime.now(UTC), RESTS_WITHIN_S, fresh=False)
+            rested = await watch.until_rest(RESTS_WITHIN_S)
             pricing.cancel()
             await watch.aclose()
     return rested

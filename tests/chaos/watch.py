@@ -19,7 +19,9 @@ import httpx
 from tests.chaos.house import House
 
 LOOK_EVERY_S: Final = 0.15
-ASK_LIMIT_S: Final = 2.0
+ASK_LIMIT_S: Final = 5.0
+REST_LOOK_EVERY_S: Final = 0.5
+_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)  # a time-out is an OSError
 _IN_TIME_S: Final = 2.0
 _LATE: Final = f"""
     WITH cut AS (SELECT clock_timestamp() - interval '{_IN_TIME_S} s' AS at)
@@ -38,6 +40,21 @@ _LATE: Final = f"""
       (SELECT count(*) FROM deliveries d, cut WHERE d.state = 'pending' AND d.created_at
         < cut.at - interval '1 s') AS untold
 """  # noqa: S608 - a constant of our own
+_AT_WORK: Final = """
+    SELECT
+      (SELECT count(*) FROM signals s WHERE s.status = 'accepted'
+        AND NOT EXISTS (SELECT FROM signal_decisions d WHERE d.signal_id = s.id)) AS undecided,
+      (SELECT count(*) FROM intents WHERE ended_at IS NULL) AS open,
+      (SELECT count(*) FROM positions WHERE net_qty <> 0) AS held,
+      (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS unsaid,
+      (SELECT count(*) FROM outbox o WHERE o.type = 'fill.recorded.v1' AND NOT EXISTS (
+        SELECT FROM inbox i WHERE i.consumer = 'recorder' AND i.event_id = o.event_id))
+        AS unrecorded,
+      (SELECT count(*) FROM fills WHERE active AND fee_usd IS NULL) AS unpaid,
+      (SELECT count(*) FROM recorded_positions WHERE status = 'open' OR NOT fees_known)
+        AS unfinished,
+      (SELECT count(*) FROM deliveries WHERE state = 'pending') AS untold
+"""
 # A message is held back for a second when its fee is not known yet.
 _FRESH: Final = """
     SELECT
@@ -75,6 +92,27 @@ class Watch:
             await asyncio.sleep(LOOK_EVERY_S)
         return None, missing
 
+    async def until_rest(self, limit_s: float) -> tuple[float | None, str]:
+        """Seconds until nothing is held, works or waits any more, seen twice in a row."""
+        began_s, missing, seen = time.monotonic(), "", 0
+        while time.monotonic() - began_s < limit_s:
+            found = await self._at_work()
+            seen = 0 if found else seen + 1
+            missing = found or missing
+            if seen > 1:
+                return time.monotonic() - began_s, missing
+            await asyncio.sleep(REST_LOOK_EVERY_S)
+        return None, missing
+
+    async def _at_work(self) -> str | None:
+        try:
+            row = await self._ask(_AT_WORK)
+        except _AWAY as error:
+            self._drop()
+            return f"PostgreSQL: {type(error).__name__}"
+        left = {name: count for name, count in row.items() if count}
+        return f"left: {left}" if left else None
+
     async def wrong(self, since: datetime | None) -> str | None:
         """The first thing that is not right now."""
         for name in self._house.processes:
@@ -82,14 +120,11 @@ class Watch:
                 return f"{name} is not ready"
         try:
             return await self._late(since)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except _AWAY as error:
             self._drop()
             return f"PostgreSQL: {type(error).__name__}"
 
     async def _late(self, since: datetime | None) -> str | None:
-        if self._database is None:
-            async with asyncio.timeout(ASK_LIMIT_S):
-                self._database = await asyncpg.connect(self._house.database_url)
         row = await self._ask(_LATE)
         late = {name: count for name, count in row.items() if count}
         if late:
@@ -100,8 +135,9 @@ class Watch:
         return next((f"nothing new is {name}" for name, is_so in done.items() if not is_so), None)
 
     async def _ask(self, query: str, *arguments: object) -> dict[str, Any]:
-        assert self._database is not None
         async with asyncio.timeout(ASK_LIMIT_S):
+            if self._database is None:
+                self._database = await asyncpg.connect(self._house.database_url)
             return dict(await self._database.fetchrow(query, *arguments))
 
     async def _is_ready(self, name: str) -> bool:

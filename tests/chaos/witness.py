@@ -33,6 +33,9 @@ _TABLES: Final = {
     "dead_letters": "SELECT consumer, error_class, error FROM dead_letters",
     "unpublished": "SELECT id, stream, type FROM outbox WHERE published_at IS NULL",
     "balances": "SELECT account_id, cash_usd FROM account_balances",
+    "lags": """SELECT o.type, extract(epoch FROM i.handled_at - o.created_at) AS lag_s
+        FROM outbox o JOIN inbox i ON i.consumer = 'recorder' AND i.event_id = o.event_id
+        WHERE o.type = 'fill.recorded.v1'""",
     "quarantined": """SELECT account_id, quarantine_code FROM risk_state
         WHERE quarantined_at IS NOT NULL""",
 }
