@@ -1,4 +1,4 @@
-"""Lives under fire, with TM_FULL=1. The gate has `tests/e2e/test_kills.py`, and the checker's tests.
+"""Lives under fire, with TM_FULL=1. The gate has `tests/e2e/test_kills.py` and the checker's test.
 
 Longer ones are `make chaos` and `make two-executors`.
 """
