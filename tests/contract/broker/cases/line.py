@@ -170,7 +170,9 @@ async def penalty(desk: Desk) -> None:
     request = desk.order()
     outcome = became(await desk.broker.place(request), NotSent)
     assert outcome.retry_after_s >= 3
+    assert desk.broker.rests_s > 0
     await desk.stage.sleep(outcome.retry_after_s)
+    assert desk.broker.rests_s == 0
     await desk.fills(request)
     assert (await desk.truth()).placed_ids == (request.client_id,)
 
@@ -193,8 +195,10 @@ async def captcha(desk: Desk) -> None:
     outcome = became(await desk.broker.place(desk.order()), NotSent)
     assert outcome.retry_after_s >= 600
     became(await desk.broker.place(desk.order()), NotSent)
+    assert desk.broker.rests_s >= 600 - 1
     became(await desk.broker.cancel(order_id, desk.new_id()), Accepted)
     await desk.stage.sleep(outcome.retry_after_s + 1)
+    assert desk.broker.rests_s == 0
     await desk.fills(desk.order())
 
 
