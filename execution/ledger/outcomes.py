@@ -18,11 +18,11 @@ from execution.ledger.journal import Journal
 from execution.ledger.rows import insert_intents, intent_of, row_of
 from shared.contracts.envelope import Envelope
 from shared.domain.ids import AccountId, ConnectionId, IntentId, intent_id
+from shared.domain.leg_places import try_again_after_s
 from shared.domain.order import IntentState, Role
 from shared.ports.broker import Accepted, NotSent, Outcome, Refused, Unknown
 from shared.ports.ledger import Lease, Unresolved
 
-_ACCOUNT: Final = text("SELECT account_id, rung FROM intents WHERE id = :id")
 _ACCEPT: Final = text("""
     UPDATE intents SET broker_order_id = coalesce(broker_order_id, :order_id), answered_at = :now,
       state = CASE WHEN state IN ('SENDING', 'UNKNOWN') THEN 'ACCEPTED' ELSE state END
@@ -74,6 +74,12 @@ _UNRESOLVED: Final = text("""
       AND i.state = 'UNKNOWN' AND (i.parent_id IS NULL
         OR i.rung > 0 AND (i.price IS NOT NULL OR i.stop_price IS NOT NULL))
     ORDER BY i.account_id, i.account_seq
+""")
+# An entry by itself: its legs end with it. Of a pair both legs.
+_REFUSED: Final = text(f"""
+    SELECT * FROM intents
+    WHERE id = :id OR id IN ({_BESIDE}) AND (SELECT rung FROM intents WHERE id = :id) > 0
+    ORDER BY id <> :id
 """)
 _INTENT: Final = text("SELECT * FROM intents WHERE id = :id")
 
@@ -148,7 +154,7 @@ async def abandon(connection: AsyncConnection, intent: IntentId, now: datetime) 
     return await journal.close()
 
 
-async def _next_attempt(journal: Journal, row: Any) -> None:
+async def _next_attempt(journal: Journal, row: Any, after_s: float = 0) -> None:
     before = intent_of(row)
     attempt = before.attempt + 1
     is_part = before.role is Role.REDUCE
@@ -163,19 +169,18 @@ async def _next_attempt(journal: Journal, row: Any) -> None:
     # What legs closed since the quantity of a part was told counts for its next attempt, too.
     since = row.created_at if is_part else journal.now
     # A pair that was due before has its share of the entry already (`rungs.py`).
-    due = {"not_before": journal.now if before.rung else None}
+    due = {"not_before": journal.now + timedelta(seconds=after_s) if before.rung else None}
     await insert_intents(journal.connection, [row_of(again, row.root, seq, since) | due])
 
 
 async def _refuse(
     connection: AsyncConnection, intent: IntentId, code: str, reason: str, now: datetime
 ) -> list[Envelope]:
-    row = (await connection.execute(_ACCOUNT, {"id": intent})).one()
-    refused = [intent]
-    if row.rung:
-        refused += [each.id for each in await connection.execute(_LEGS, {"id": intent})]
-    journal = await Journal.open(connection, [row.account_id], now)
-    await end_intents(
-        journal, [Ending(each, IntentState.REJECTED, code, reason) for each in refused]
-    )
+    rows = list(await connection.execute(_REFUSED, {"id": intent}))
+    journal = await Journal.open(connection, [rows[0].account_id], now)
+    after_s = try_again_after_s(rows[0].attempt) if rows[0].rung else None
+    if after_s is not None:
+        for row in rows:
+            await _next_attempt(journal, row, after_s)
+    await end_intents(journal, [Ending(row.id, IntentState.REJECTED, code, reason) for row in rows])
     return await journal.close()

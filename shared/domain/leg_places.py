@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Final
 
 from shared.domain.bracket import LegPrice, leg_price
 from shared.domain.ladder import Offset, share_of, ticks_at
@@ -35,6 +36,19 @@ def wrong_side(legs: Iterable[OrderIntent], entry: Action, base: Decimal) -> Ord
         if level is None or level <= 0 or (level - base) * entry.sign * gains <= 0:
             return leg
     return None
+
+
+# Between a refusal of an earlier rung's pair and the next try: the broker may only have been busy.
+_TRY_AGAIN_AFTER_S: Final = (2.0, 10.0)
+
+
+def try_again_after_s(attempt: int) -> float | None:
+    """When a pair that was refused for the n-th time leaves again; None: not any more.
+
+    The entry's first pair covers its part meanwhile, and for good afterwards.
+    """
+    tries = len(_TRY_AGAIN_AFTER_S)
+    return _TRY_AGAIN_AFTER_S[attempt - 1] if attempt <= tries else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,12 @@ def told(pair: Claimed) -> Sequence[tuple[str, int, Decimal | None]]:
     return [(leg.leg, leg.qty_contracts, leg.price or leg.stop_price) for leg in legs]
 
 
+async def tries(world: World, entry: Claimed) -> dict[tuple[str, int], str]:
+    """By leg and attempt."""
+    rows = await world.rows("intents", parent_id=str(entry.intent.id))
+    return {(row["leg"], row["attempt"]): row["state"] for row in rows}
+
+
 async def leg_states(world: World, entry: Claimed) -> dict[str, str]:
     rows = await world.rows("intents", parent_id=str(entry.intent.id))
     return {row["leg"]: row["state"] for row in rows}
@@ -89,10 +95,37 @@ async def test_earlier_rungs_get_pairs_of_their_own_once_filled(world: World) ->
     assert (await world.claim()).claimed == ()
     await world.ledger.record(first.intent.id, Accepted(71, (72,)))
     await world.ledger.record(second.intent.id, Refused("broker.refused.margin", "margin"))
-    states = await leg_states(world, entry)
-    assert (states["entry.r1.sl"], states["entry.r1.tp"]) == ("ACCEPTED", "ACCEPTED")
-    assert (states["entry.r2.sl"], states["entry.r2.tp"]) == ("REJECTED", "REJECTED")
+    states = await tries(world, entry)
+    assert (states["entry.r1.sl", 1], states["entry.r1.tp", 1]) == ("ACCEPTED", "ACCEPTED")
+    assert (states["entry.r2.sl", 1], states["entry.r2.tp", 1]) == ("REJECTED", "REJECTED")
     assert await world.order_id(first.legs[0]) == 72
+
+
+async def test_a_refused_pair_is_tried_three_times_and_costs_no_stop(world: World) -> None:
+    entry = await enter(world)
+    first, second = await pairs(world)
+    await world.ledger.record(second.intent.id, Accepted(71, (72,)))
+    for number, pause_s in ((1, 2), (2, 10), (3, 60)):
+        await world.ledger.record(first.intent.id, Refused("broker.refused.x", "Not now."))
+        assert await pairs(world) == []
+        await world.advance(pause_s)
+        (world.lease,) = await world.ledger.renew_leases("me")
+        again = await pairs(world)
+        if number < 3:
+            (first,) = again
+            assert (first.intent.attempt, first.intent.qty_contracts) == (number + 1, 2)
+            assert [leg.leg for leg in first.legs] == ["entry.r1.tp"]
+        else:
+            assert again == []
+    states = await tries(world, entry)
+    assert {states[f"entry.r1.{leg}", n] for leg in ("tp", "sl") for n in (1, 2, 3)} == {"REJECTED"}
+    assert (states["entry.tp", 1], states["entry.sl", 1]) == ("ACCEPTED", "ACCEPTED")
+    # Only when the stop that covers it is gone, too, is it naked: then it is flattened.
+    assert await world.ledger.naked([world.lease], 3) == []
+    for leg in (*entry.legs, second.intent, *second.legs):
+        await world.tell(await world.order_fact(leg, BrokerStatus.CANCELED))
+    await world.advance(5)
+    assert len(await world.ledger.naked([world.lease], 3)) == 1
 
 
 @pytest.mark.parametrize(("filled", "parts"), [(4, [2]), (3, [1, 1]), (2, [1]), (1, [])])

@@ -9,6 +9,7 @@ from typing import Final, assert_never
 
 from shared.contracts.envelope import Envelope
 from shared.domain.ids import ConnectionId, IntentId, intent_id
+from shared.domain.leg_places import try_again_after_s
 from shared.domain.order import IntentState, Role
 from shared.ports.broker import Accepted, NotSent, Outcome, Refused, Unknown
 from shared.ports.ledger import Lease, Unresolved
@@ -50,6 +51,10 @@ def record(store: Store, intent: IntentId, outcome: Outcome, now: datetime) -> l
 def _refuse(store: Store, row: IntentRow, code: str, reason: str, now: datetime) -> list[Envelope]:
     journal = Journal.open(store, [row.account_id], now)
     refused = [row, *(_beside(store, row) if row.intent.rung else ())]
+    after_s = try_again_after_s(row.intent.attempt) if row.intent.rung else None
+    if after_s is not None:
+        for each in refused:
+            _next_attempt(journal, each, after_s)
     end_intents(journal, [Ending(each.id, IntentState.REJECTED, code, reason) for each in refused])
     return journal.close()
 
@@ -157,7 +162,7 @@ def abandon(store: Store, intent: IntentId, now: datetime) -> list[Envelope]:
     return journal.close()
 
 
-def _next_attempt(journal: Journal, row: IntentRow) -> None:
+def _next_attempt(journal: Journal, row: IntentRow, after_s: float = 0) -> None:
     before = row.intent
     attempt = before.attempt + 1
     key = intent_id(before.cause, before.cause_id, before.account_id, before.leg, attempt)
@@ -169,6 +174,7 @@ def _next_attempt(journal: Journal, row: IntentRow) -> None:
     elif row.intent.rung:
         insert(journal, again, row.root)
         made = journal.store.intents.one(key)
-        journal.store.intents.change(replace(made, not_before=journal.now))
+        due = journal.now + timedelta(seconds=after_s)
+        journal.store.intents.change(replace(made, not_before=due))
     else:
         insert(journal, replace(again, qty_contracts=0), row.root)
