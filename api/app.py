@@ -16,6 +16,7 @@ from api.controls import endpoints as controls
 from api.dashboard import endpoints as dashboard
 from api.drifts import endpoints as drifts
 from api.edge import Edge
+from api.instruments import endpoints as instruments
 from api.live import endpoints as live
 from api.profiles import endpoints as profiles
 from api.recorder import endpoints as recorder
@@ -36,6 +37,7 @@ ROUTERS: Final = (
     *strategies.ROUTERS,
     *accounts.ROUTERS,
     *controls.ROUTERS,
+    *instruments.ROUTERS,
     *drifts.ROUTERS,
     *live.ROUTERS,
     *connections.ROUTERS,

@@ -168,15 +168,17 @@ class Desk:
         made: int = await self._add("trades", **columns)
         return made
 
-    async def position(self, strategy: Strategy, account: Account, net_qty: int) -> None:
+    async def position(
+        self, strategy: Strategy, account: Account, net_qty: int, contract: str = "ESH6"
+    ) -> None:
         await self._add(
             "positions",
             None,
             account_id=account.id,
-            contract="ESH6",
+            contract=contract,
             strategy_id=strategy.id,
             user_id=account.user_id,
-            root="ES",
+            root=contract[:2],
             net_qty=net_qty,
             avg_price=Decimal(5000),
             version=1,
