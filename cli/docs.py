@@ -129,8 +129,16 @@ def decisions() -> str:
     return page(_NOTE)
 
 
+def authorization() -> str:
+    """Who may call what."""
+    from cli.access_page import page
+
+    return page(_NOTE)
+
+
 GENERATED: Final[dict[str, Callable[[], str]]] = {
     "docs/alerts.md": alerts,
+    "docs/authorization.md": authorization,
     "docs/data-ownership.md": data_ownership,
     "docs/decisions.md": decisions,
     "docs/instruments.md": instruments,

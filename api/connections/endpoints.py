@@ -59,7 +59,7 @@ async def test(user: Person, resources: Resources, response: Response, body: Log
 async def add(
     user: Person, resources: Resources, response: Response, body: AddIn
 ) -> AddedOut | PendingOut:
-    """Tested first: a login that does not work is not stored. Live accounts begin switched off."""
+    """Tested first: a login that does not work is not stored. Live accounts begin locked."""
     found = await service.add(resources, user, body)
     if isinstance(found, AddedOut):
         return found

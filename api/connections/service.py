@@ -109,14 +109,14 @@ async def remove(resources: Resources, user: SignedIn, connection_id: int) -> Do
 async def refresh(resources: Resources, user: SignedIn, connection_id: int) -> TestOut:
     """Ask the broker for the login's accounts, and keep those that are new."""
     async with read_only(resources.engine, user.user_id) as connection:
-        login = await store.find(connection, connection_id)
+        await store.find(connection, connection_id)
     detail = LoginDetail(connection_id=connection_id).model_dump()
     command_id, result = await commands.ask(resources, user, logins.ACCOUNTS, detail)
     found = _PENDING if result is None else result
     told = TestReport.model_validate(dict(found.detail))
     if found.status == "done":
         async with unit_of_work(resources.engine, user.user_id) as connection:
-            await store.keep_accounts(connection, user.user_id, login, told.accounts)
+            await store.keep_accounts(connection, user.user_id, connection_id, told.accounts)
     return TestOut(
         success=found.status == "done",
         code=found.code,
@@ -178,8 +178,7 @@ async def _store(
     connection_id = await store.save(connection, user, values)
     boxes = sealed(commands.sealer(resources), connection_id, body.password, body.client_secret)
     await store.change(connection, connection_id, boxes)
-    login = await store.find(connection, connection_id)
-    await store.keep_accounts(connection, user.user_id, login, found, body.accounts)
+    await store.keep_accounts(connection, user.user_id, connection_id, found, body.accounts)
     return connection_id
 
 

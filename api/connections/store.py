@@ -21,7 +21,6 @@ from shared.domain.ids import UserId
 
 CONNECTIONS_MAX: Final = 50
 _UNIQUE: Final = "uq_broker_connections_login"
-_LIVE: Final = "live"
 _c = broker_connections.c
 # Of two requests that connect the same login one waits for the other.
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(11, CAST(:user AS integer))")
@@ -83,26 +82,24 @@ async def change(
 async def keep_accounts(
     connection: AsyncConnection,
     user_id: UserId,
-    login: Row[Any],
+    connection_id: int,
     found: Sequence[FoundAccount],
     chosen: Collection[int] | None = None,
 ) -> None:
     """Accounts of the broker's list. One that is known keeps its settings; none is taken away.
 
-    A live account begins switched off: it trades once its owner says so. `max_contracts` begins
-    at 0, which is no cap.
+    A live account begins locked (`api/live`) as every one does. `max_contracts` begins at 0,
+    which is no cap.
     """
     if not found:
         return
     rows = [
         {
             "user_id": user_id,
-            "connection_id": login.id,
+            "connection_id": connection_id,
             "broker_account_id": each.broker_account_id,
             "name": each.name,
-            "enabled": each.active
-            and login.environment != _LIVE
-            and (chosen is None or each.broker_account_id in chosen),
+            "enabled": each.active and (chosen is None or each.broker_account_id in chosen),
         }
         for each in found
     ]
