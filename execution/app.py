@@ -34,6 +34,7 @@ from execution.risk_watch import RiskWatch
 from execution.settings import ExecutionSettings
 from execution.tokens import TokenStore
 from execution.trials import Trials
+from execution.worths import Worths
 from shared.db.controls import CHANNEL
 from shared.db.engine import make_engine
 from shared.db.outbox import Outbox
@@ -152,5 +153,6 @@ def _looks(
     return {
         "resolver": Resolver(ledger, logins, bell, clock).run(),
         "drift": DriftWatch(ledger, logins, bell, clock).rounds.run(),
+        "worths": Worths(ledger, logins, clock).run(),
         "risk": RiskWatch(ledger, logins, prices, bell).rounds.run(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,6 +21,7 @@ from execution.ledger import (
     protection,
     rides,
     risk,
+    values,
     wishes,
 )
 from shared.contracts.envelope import Envelope
@@ -40,6 +42,7 @@ from shared.ports.ledger import (
     Naked,
     Nets,
     Riding,
+    Unpriced,
     Unresolved,
 )
 
@@ -174,6 +177,14 @@ class PostgresLedger:
     async def watch_risk(self, held: Sequence[Lease], closing: Closing) -> list[Envelope]:
         async with unit_of_work(self._engine) as connection:
             return await risk.watch(connection, _ids(held), closing, self._clock.now())
+
+    async def unpriced(self, held: Sequence[Lease]) -> list[Unpriced]:
+        async with read_only(self._engine) as connection:
+            return await values.unpriced(connection, _ids(held), self._clock.now())
+
+    async def value(self, found: Unpriced, open_usd: Decimal) -> None:
+        async with unit_of_work(self._engine) as connection:
+            await values.keep(connection, found, open_usd)
 
     # --- wishes ---
     async def commands(self) -> list[Command]:

@@ -37,6 +37,7 @@ WRITER: Final[dict[str, str]] = {
     "drifts": "execution",
     "risk_standings": "execution",
     "risk_prices": "execution",
+    "risk_values": "execution",
     "leases": "execution",
     "broker_sessions": "execution",
     "broker_auth_attempts": "execution",

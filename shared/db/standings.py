@@ -37,6 +37,7 @@ from shared.domain.risk.facts import (
 )
 from shared.domain.risk.limits import week_of
 from shared.domain.risk.memory import prop_from_json, reached_from_json
+from shared.domain.risk.said import SAID_FRESH, with_said
 from shared.domain.risk.scope import (
     Scope,
     ScopeKind,
@@ -63,6 +64,7 @@ _SCOPES: Final = text("""
 # from shortly before it whose fees are not told yet. A stop
 # covers nothing that is held before its own entry has begun to fill. Where no quote was seen, as in
 # the first moment of a position, the account's own last fill in the contract is a price as well.
+# Where neither is there, the broker's word on the whole account counts while nothing has changed.
 # Fills from before a look that were told after it are no word on what lay between two looks: the
 # floor may have moved on since.
 _FACTS: Final = text("""
@@ -128,6 +130,12 @@ _FACTS: Final = text("""
       AND f.trade_date = :on AND f.active AND f.filled_at > CAST(:since AS timestamptz)
       AND f.recorded_at > CAST(:since AS timestamptz)
     UNION ALL
+    SELECT 'said', v.account_id, 0, '', '', 0, v.open_usd, NULL, NULL, NULL, NULL, NULL, false, 0,
+      v.asked_at, NULL, NULL
+    FROM ours JOIN risk_values v ON v.account_id = ours.id AND v.asked_at > :said_fresh
+    WHERE NOT EXISTS (SELECT FROM positions p
+      WHERE p.account_id = v.account_id AND p.updated_at >= v.asked_at)
+    UNION ALL
     SELECT 'cash', b.account_id, 0, '', '', 0, b.cash_usd, since.usd, NULL, NULL, NULL,
       NULL, false, 0, b.as_of, since.last_fill_at, NULL
     FROM unnest(CAST(:anchored AS bigint[]), CAST(:anchors AS timestamptz[])) AS k(account_id, at)
@@ -175,6 +183,7 @@ async def load_facts(
         "accounts": list(accounts),
         "strategies": list(strategies),
         "fresh": now - PRICE_FRESH,
+        "said_fresh": now - SAID_FRESH,
         "on": on,
         "monday": week_of(on),
         "told": week_of(on) - FEES_TOLD,
@@ -183,7 +192,8 @@ async def load_facts(
         "anchors": [None if (a := each.kept.anchor) is None else a.as_of for each in firms],
     }
     rows = list(await connection.execute(_FACTS, parameters))
-    held = tuple(_held(row) for row in rows if row.what == "held")
+    said = {AccountId(row.account_id): row.base for row in rows if row.what == "said"}
+    held = with_said([_held(row) for row in rows if row.what == "held"], said)
     anchors = {AccountId(each.id): each.kept.anchor for each in firms}
     return RiskFacts(
         on=on,
@@ -193,6 +203,7 @@ async def load_facts(
         sums=tuple(_sum(row) for row in rows if row.what == "sum"),
         cash=_cash([row for row in rows if row.what == "cash"], anchors, held, now),
         fills=tuple(_fill(row) for row in rows if row.what == "fill"),
+        said=said,
     )
 
 

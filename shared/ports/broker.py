@@ -399,6 +399,13 @@ class Broker(Protocol):
     async def subscribe(self, contract: str) -> None:
         """Ask for quotes of a contract; idempotent, kept over reconnects."""
 
+    async def open_pnl_usd(self, account: int) -> Decimal | None:
+        """Of all that is held, as the broker values it now; None where it does not say.
+
+        A read that brokers ask not to repeat often. Raises BrokerUnavailable, CredentialsExpired
+        and NotFound.
+        """
+
     async def accounts(self) -> list[AccountInfo]: ...
     async def contract(self, name: str) -> ContractInfo: ...
     async def front(self, root: str) -> FrontContract:

@@ -182,6 +182,16 @@ class Naked:
 
 
 @dataclass(frozen=True, slots=True)
+class Unpriced:
+    """An account with a rule about losses that holds something without a quote."""
+
+    connection_id: ConnectionId
+    account_id: AccountId
+    broker_account_id: int
+    asked_at: datetime  # by the clock of the record, before anybody is asked
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     id: CommandId
     user_id: UserId
@@ -289,6 +299,12 @@ class Ledger(Protocol):
 
         What was reached stays so until its day or week is over, a breach for good.
         """
+
+    async def unpriced(self, held: Sequence[Lease]) -> list[Unpriced]:
+        """Whose open P&L the broker is to be asked for now: each account twice a minute."""
+
+    async def value(self, found: Unpriced, open_usd: Decimal) -> None:
+        """Keep what the broker said; it counts until something in the account changes."""
 
     # --- wishes ---
     async def commands(self) -> list[Command]: ...

@@ -268,6 +268,14 @@ class StandingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueRow:
+    account_id: AccountId
+    user_id: UserId
+    open_usd: Decimal
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PriceRow:
     connection_id: ConnectionId
     contract: str

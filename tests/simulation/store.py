@@ -49,6 +49,7 @@ from tests.simulation.rows import (
     SignalRow,
     StandingRow,
     StrategyRow,
+    ValueRow,
 )
 from tests.simulation.tables import Intents, Numbers, Table, Undo
 
@@ -78,6 +79,7 @@ class Store:
         self.risk: Table[AccountId, RiskRow] = Table(undo)
         self.standings: Table[tuple[str, int], StandingRow] = Table(undo)
         self.prices: Table[tuple[ConnectionId, str], PriceRow] = Table(undo)
+        self.values: Table[AccountId, ValueRow] = Table(undo)
         self.leases: Table[ConnectionId, LeaseRow] = Table(undo)
         self.sessions: Table[ConnectionId, SessionRow] = Table(undo)
         self.contracts: Table[tuple[str, str], ContractInfo] = Table(undo)

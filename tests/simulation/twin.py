@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from shared.contracts.envelope import Envelope
 from shared.domain.ids import AccountId, ConnectionId, IntentId, StrategyId
@@ -27,6 +28,7 @@ from shared.ports.ledger import (
     Naked,
     Nets,
     Riding,
+    Unpriced,
     Unresolved,
 )
 from tests.simulation.ledger import (
@@ -43,6 +45,7 @@ from tests.simulation.ledger import (
     protection,
     rides,
     risk,
+    values,
     wishes,
 )
 from tests.simulation.store import Store
@@ -171,6 +174,13 @@ class TwinLedger:
     async def watch_risk(self, held: Sequence[Lease], closing: Closing) -> list[Envelope]:
         with self._store.undo.transaction():
             return risk.watch(self._store, _ids(held), closing, self._now)
+
+    async def unpriced(self, held: Sequence[Lease]) -> list[Unpriced]:
+        return values.unpriced(self._store, _ids(held), self._now)
+
+    async def value(self, found: Unpriced, open_usd: Decimal) -> None:
+        with self._store.undo.transaction():
+            values.keep(self._store, found, open_usd)
 
     # --- wishes ---
     async def commands(self) -> list[Command]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from random import Random
 from typing import Final
 
@@ -373,6 +374,11 @@ class TradovateBroker:
             raise BrokerUnavailable("broker.unreadable", str(error)) from error
         check_accounts(frozenset(row.id for row in accounts), self._store.held)
         return [AccountInfo(row.id, row.name, row.active and not row.closed) for row in accounts]
+
+    async def open_pnl_usd(self, account: int) -> Decimal | None:
+        path = "cashBalance/getcashbalancesnapshot"
+        said = (await self._reader.answer(path, {"accountId": account})).get("openPnL")
+        return Decimal(said) if isinstance(said, int | Decimal) else None
 
     async def contract(self, name: str) -> ContractInfo:
         """Raises NotFound for a name the broker does not know."""

@@ -37,3 +37,13 @@ risk_prices = Table(
     Column("seen_at", c.WHEN, nullable=False),
     comment="Where a login's positions could last be closed: for judging risk in any process.",
 )
+
+risk_values = Table(
+    "risk_values",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), primary_key=True),
+    c.owner(),
+    Column("open_usd", c.MONEY, nullable=False),
+    Column("asked_at", c.WHEN, nullable=False),
+    comment="An account's open P&L by the broker's word, asked for where no price is at hand.",
+)

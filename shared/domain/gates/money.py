@@ -135,6 +135,8 @@ def _scopes(entry: Entry) -> Iterator[tuple[str, Limits, Standing]]:
 def _is_blind(bounds: Limits, rules: PropRules | None, standing: Standing) -> bool:
     """Whether a loss is limited that nobody can tell."""
     limited = bounds.daily_loss_usd is not None or bounds.weekly_loss_usd is not None
+    if (limited or rules is not None) and not standing.is_priced:
+        return True
     return (limited and standing.mark is None) or (rules is not None and standing.prop is None)
 
 

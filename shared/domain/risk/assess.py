@@ -54,7 +54,7 @@ def standing_of(kept: Kept, limits: Limits, rules: PropRules | None, books: Book
     unknown = books.open_usd is None or books.cash is None
     stopped = now.prop is not None and _is_stopped(now.prop, books.on)
     told = now.prop if rules is not None and (stopped or not unknown) else None
-    return Standing(books.mark, now.reached, books.further_usd, told)
+    return Standing(books.mark, now.reached, books.further_usd, told, books.is_priced)
 
 
 def _is_stopped(state: PropState, on: date) -> bool:

@@ -104,6 +104,7 @@ def anchor_of(
 class Books:
     """One scope on trade date `on`. `cash` is an account's, None while not known for sure.
 
+    `said_usd` is an account's open P&L by the broker's word, for when prices are missing.
     `swings_usd`: by how much its result differed from now at each of its fills since the last
     look, at the price of the fill and in their order.
     """
@@ -115,12 +116,20 @@ class Books:
     coming: tuple[Coming, ...] = ()
     cash: Cash | None = None
     swings_usd: tuple[Usd, ...] = ()
+    said_usd: Usd | None = None
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether every position has a price and a known value of a point."""
+        return all(_open_usd(each) is not None for each in self.held)
 
     @property
     def open_usd(self) -> Usd | None:
-        """None where one position has no price or no known value of a point."""
-        parts = [_open_usd(each) for each in self.held]
-        return None if None in parts else sum((p for p in parts if p is not None), _NOTHING)
+        """None where a position is not priced and the broker has not said the sum."""
+        if not self.is_priced:
+            return self.said_usd
+        parts = map(_open_usd, self.held)
+        return sum((part for part in parts if part is not None), _NOTHING)
 
     @property
     def mark(self) -> Mark | None:

@@ -111,13 +111,14 @@ class RiskFacts:
     sums: tuple[SumFact, ...] = ()
     cash: Mapping[AccountId, Cash] = field(default_factory=dict)
     fills: tuple[FillSeen, ...] = ()
+    said: Mapping[AccountId, Usd] = field(default_factory=dict)  # open P&L by the broker's word
 
     def books_of_account(
         self, account: AccountId, *, pending: bool = True, since: datetime | None = None
     ) -> Books:
         """`pending`: entries that have not left us count too. `since`: of the last look."""
         books = self._books(lambda each: each.account_id == account, pending, since)
-        return replace(books, cash=self.cash.get(account))
+        return replace(books, cash=self.cash.get(account), said_usd=self.said.get(account))
 
     def books_of_strategy(
         self, strategy: StrategyId, *, pending: bool = True, since: datetime | None = None

@@ -25,6 +25,7 @@ class Standing:
     reached: frozenset[Reached] = frozenset()
     further_usd: Usd | None = ZERO
     prop: PropState | None = None
+    is_priced: bool = True  # False: `mark` is the broker's word, of no use for what may yet be lost
 
 
 UNTOUCHED: Final = Standing()

@@ -43,6 +43,7 @@ class TwinWorld(World):
             "risk_state": self.store.risk,
             "risk_standings": self.store.standings,
             "risk_prices": self.store.prices,
+            "risk_values": self.store.values,
             "account_balances": self.store.balances,
             "leases": self.store.leases,
         }

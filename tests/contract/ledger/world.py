@@ -47,6 +47,7 @@ TABLES: Final = (
     "risk_standings",
     "drifts",
     "risk_prices",
+    "risk_values",
     "account_balances",
     "leases",
     "outbox",

@@ -27,6 +27,7 @@ from shared.domain.risk.facts import (
     entry_fact,
 )
 from shared.domain.risk.limits import week_of
+from shared.domain.risk.said import SAID_FRESH, with_said
 from shared.domain.risk.scope import Scope, ScopeKind, Standings, standings
 from tests.simulation.rows import FillRow, IntentRow, PositionRow
 from tests.simulation.store import Store
@@ -85,9 +86,11 @@ def facts(
         and (row.account_id in ours or row.strategy_id in mine)
     ]
     since = min((at for scope in of if (at := scope.kept.seen_at)), default=None)
+    said = {key: usd for key in ours if (usd := _said(store, key, now)) is not None}
     return RiskFacts(
         on=on,
-        held=tuple(_held(store, row, now) for row in held if row.account_id in ours),
+        said=said,
+        held=with_said([_held(store, row, now) for row in held if row.account_id in ours], said),
         stops=tuple(stop for row in opened if (stop := _stop(store, row)) is not None),
         entries=tuple(_entry(store, row) for row in opened if _may_fill(row)),
         sums=tuple(_sum(row, on) for row in fills),
@@ -118,6 +121,14 @@ def _held(store: Store, row: PositionRow, now: datetime) -> HeldFact:
         mark,
         _slippage(store, row.strategy_id),
     )
+
+
+def _said(store: Store, account: AccountId, now: datetime) -> Usd | None:
+    row = store.values.get(account)
+    if row is None or row.asked_at <= now - SAID_FRESH:
+        return None
+    moved = [held.updated_at for held in store.positions.rows() if held.account_id == account]
+    return None if any(at >= row.asked_at for at in moved) else row.open_usd
 
 
 def _last_fill(store: Store, held: PositionRow, now: datetime) -> Decimal | None:

@@ -96,6 +96,8 @@ def test_slippage_and_other_stops_count() -> None:
         (replace(STRATEGY, rules=StrategyRules()), scene(standing(0)), "risk.stop_required"),
         (STRATEGY, scene(standing(0, None)), "risk.stop_required"),
         (STRATEGY, scene(Standing()), "risk.unknown"),
+        # The broker says what all is worth, and nobody what a stop would lose.
+        (STRATEGY, scene(replace(standing(0), is_priced=False)), "risk.unknown"),
         (STRATEGY, scene(standing(-1000)), "risk.daily_loss"),
     ],
 )

@@ -174,3 +174,11 @@ def test_the_brokers_cash_counts_when_the_account_is_flat_and_quiet() -> None:
 
 def test_the_balance_goes_on_by_the_accounts_own_fills() -> None:
     assert Cash(Usd(50000), NOW, Usd(-300)).balance_usd == 49700
+
+
+def test_the_brokers_word_stands_in_for_prices_that_are_missing() -> None:
+    unknown = Books(ON, held=(replace(LONG, mark=None),), said_usd=D(-150))
+    assert (unknown.is_priced, unknown.open_usd, unknown.further_usd) == (False, D(-150), None)
+    known = Books(ON, held=(LONG,), said_usd=D(-150))
+    assert known.is_priced
+    assert known.open_usd != D(-150)
