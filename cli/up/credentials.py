@@ -6,7 +6,10 @@ from dataclasses import asdict, dataclass, fields, replace
 
 from cli.up.data import DataDir, read_json, write_private
 
-DATABASE_ROLES = ("tm_api", "tm_gateway", "tm_execution", "tm_recorder", "tm_notifier")
+DATABASE_ROLES = (
+    *("tm_api", "tm_gateway", "tm_execution", "tm_recorder", "tm_notifier"),
+    "tm_sentinel",
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

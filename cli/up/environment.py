@@ -13,8 +13,13 @@ from cli.up.ports import HOST
 
 # Services import slowly or quickly, but all start at the same moment: this is only their order
 # in messages.
-SERVICES = ("paper", "api", "gateway", "execution", "recorder", "notifier")
-PREFERRED_HEALTH_PORTS = {"execution": 5003, "recorder": 5004, "notifier": 5005}
+SERVICES = ("paper", "api", "gateway", "execution", "recorder", "notifier", "sentinel")
+PREFERRED_HEALTH_PORTS = {
+    "execution": 5003,
+    "recorder": 5004,
+    "notifier": 5005,
+    "sentinel": 5006,
+}
 
 # Ours to decide for each service, under all their names; the rest of the caller's environment is
 # passed on.
@@ -96,7 +101,7 @@ def service_environ(
     credentials: Credentials,
     role_password: str | None,
 ) -> dict[str, str]:
-    """Everything that one of the five services is told. Only these know the database."""
+    """Everything that a service, or the sentinel, is told. Only these know the database."""
     return (
         _inherited(caller)
         | _keys(service, credentials)

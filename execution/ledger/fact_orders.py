@@ -28,18 +28,22 @@ _INTENT: Final = text("""
 """)
 _UPSERT: Final = text("""
     INSERT INTO orders AS o (account_id, broker_order_id, user_id, intent_id, contract, action,
-      status, order_type, qty, price, stop_price, parent_order_id, reject_reason, version, as_of)
+      status, order_type, qty, price, stop_price, parent_order_id, reject_reason, client_id,
+      version, as_of)
     VALUES (:account_id, :order_id, :user_id, :intent_id, :contract, :action, :status,
-      :order_type, :qty, :price, :stop_price, :parent_order_id, :reject_reason, 1, :as_of)
+      :order_type, :qty, :price, :stop_price, :parent_order_id, :reject_reason,
+      CAST(:client_id AS text), 1, :as_of)
     ON CONFLICT (account_id, broker_order_id) DO UPDATE SET
       intent_id = coalesce(o.intent_id, excluded.intent_id), status = excluded.status,
+      client_id = coalesce(o.client_id, excluded.client_id),
       order_type = excluded.order_type, qty = excluded.qty, price = excluded.price,
       stop_price = excluded.stop_price, reject_reason = excluded.reject_reason,
       as_of = excluded.as_of, version = o.version + 1, updated_at = now()
     WHERE NOT (o.status = ANY (CAST(:final AS text[]))
                AND NOT excluded.status = ANY (CAST(:final AS text[])))
       AND (o.status, coalesce(o.order_type, ''), o.qty, coalesce(o.price, -1),
-           coalesce(o.stop_price, -1), o.intent_id IS NULL AND excluded.intent_id IS NOT NULL)
+           coalesce(o.stop_price, -1), o.intent_id IS NULL AND excluded.intent_id IS NOT NULL
+             OR o.client_id IS NULL AND excluded.client_id IS NOT NULL)
         IS DISTINCT FROM (excluded.status, coalesce(excluded.order_type, ''), excluded.qty,
            coalesce(excluded.price, -1), coalesce(excluded.stop_price, -1), false)
     RETURNING version
@@ -139,6 +143,7 @@ def _row(journal: Journal, account: AccountId, fact: OrderFact, intent: Any) -> 
         "stop_price": fact.stop_price,
         "parent_order_id": fact.parent_order_id,
         "reject_reason": fact.reject_reason,
+        "client_id": fact.client_id,
         "as_of": fact.at,
         "final": _FINAL,
     }

@@ -14,7 +14,17 @@ from shared.db.ownership import APPEND_ONLY, HANDED_OVER, MESSAGING, NO_OWNER, W
 from shared.db.tables import metadata
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("api", "gateway", "execution", "recorder", "notifier", "paper", "cli", "shared")
+ROOMS = (
+    "api",
+    "gateway",
+    "execution",
+    "recorder",
+    "notifier",
+    "paper",
+    "cli",
+    "shared",
+    "sentinel",
+)
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
 

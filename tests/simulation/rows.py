@@ -170,6 +170,7 @@ class OrderRow:
     reject_reason: str | None
     version: int
     as_of: datetime
+    client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,9 +99,17 @@ orders = Table(
     Column("stop_price", c.PRICE),
     Column("parent_order_id", BigInteger),
     c.text("reject_reason", nullable=True),
+    # As the broker tells it: two orders with one of ours were sent twice, see sentinel/.
+    c.text("client_id", nullable=True),
     Column("version", BigInteger, nullable=False),
     Column("as_of", c.WHEN, nullable=False),
     c.updated(),
+    Index(
+        "ix_orders_client_id",
+        "account_id",
+        "client_id",
+        postgresql_where=text("client_id IS NOT NULL"),
+    ),
     Index(
         "ix_orders_foreign",
         "account_id",

@@ -64,13 +64,15 @@ def _merge(
         return None
     shown = _shown(fact)
     same = all(getattr(known, name) == value for name, value in shown.items())
-    if same and not (known.intent_id is None and bound is not None):
+    learned = known.client_id is None and fact.client_id is not None
+    if same and not learned and not (known.intent_id is None and bound is not None):
         return None
     changed = replace(
         known,
         **shown,
         intent_id=bound if known.intent_id is None else known.intent_id,
         reject_reason=fact.reject_reason,
+        client_id=fact.client_id if known.client_id is None else known.client_id,
         as_of=fact.at,
         version=known.version + 1,
     )
@@ -99,6 +101,7 @@ def _row(account: AccountId, fact: OrderFact, intent: IntentId | None) -> OrderR
         reject_reason=fact.reject_reason,
         version=1,
         as_of=fact.at,
+        client_id=fact.client_id,
         **_shown(fact),
     )
 

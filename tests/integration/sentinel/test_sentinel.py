@@ -1,0 +1,299 @@
+"""The watchman over doctored books: each breach stops its account, clean books stop nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from sentinel.checks import CHECKS
+from sentinel.watch import LOOK_EVERY_S, Watch
+from shared.runtime.clock import SystemClock
+from tests.fixtures.servers import DatabaseUrls
+
+# The machine may be asleep for a while; how many looks it takes is what counts.
+WAIT_S = 20.0
+
+
+class Books:
+    """One user with an account, a strategy and an entry for two contracts that has filled."""
+
+    def __init__(self, owner: asyncpg.Connection[Any]) -> None:
+        self.db = owner
+        self.user = self.login = self.strategy = 0
+        self.accounts: list[int] = []
+
+    async def open(self) -> None:
+        self.user = await self.db.fetchval(
+            "INSERT INTO users (username, password_hash) VALUES ('ann', 'x') RETURNING id"
+        )
+        self.login = await self.db.fetchval(
+            "INSERT INTO broker_connections (user_id, name, environment, login_name, device_id)"
+            " VALUES ($1, 'Paper', 'paper', 'ann', 'd') RETURNING id",
+            self.user,
+        )
+        self.strategy = await self.db.fetchval(
+            "INSERT INTO strategies (user_id, name, name_key, webhook_key_hash, updated_at)"
+            " VALUES ($1, 's', 's', 'k', now() - interval '1 hour') RETURNING id",
+            self.user,
+        )
+
+    async def account(self, most: int = 0) -> int:
+        number = len(self.accounts) + 1
+        key = await self.db.fetchval(
+            "INSERT INTO accounts (user_id, connection_id, broker_account_id, name, max_contracts,"
+            " updated_at) VALUES ($1, $2, $3, $4, $5, now() - interval '1 hour') RETURNING id",
+            *(self.user, self.login, number, f"P{number}", most),
+        )
+        await self.db.execute(
+            "INSERT INTO strategy_accounts (strategy_id, account_id, user_id, created_at)"
+            " VALUES ($1, $2, $3, now() - interval '1 hour')",
+            *(self.strategy, key, self.user),
+        )
+        self.accounts.append(key)
+        return int(key)
+
+    async def entry(self, account: int, qty: int = 2, *, claimed: bool = True) -> Any:
+        key, seq = uuid4(), uuid4().int % 10**9
+        await self.db.execute(
+            "INSERT INTO intents (id, user_id, account_id, strategy_id, cause, cause_id,"
+            " account_seq, role, leg, attempt, root, contract, action, qty, order_type,"
+            " time_in_force, state, filled_qty, created_at, claimed_at)"
+            " VALUES ($1, $2, $3, $4, 'signal', $5, $5, 'entry', 'entry', 1, 'NQ', 'NQZ6', 'Buy',"
+            " $6, 'Market', 'Day', 'FILLED', $6, now(), CASE WHEN $7 THEN now() END)",
+            *(key, self.user, account, self.strategy, seq, qty, claimed),
+        )
+        return key
+
+    async def order(self, account: int, intent: Any, number: int, qty: int = 2) -> None:
+        await self.db.execute(
+            "INSERT INTO orders (account_id, broker_order_id, user_id, contract, action, status,"
+            " qty, client_id, version, as_of) VALUES ($1, $2, $3, 'NQZ6', 'Buy', 'Filled', $4, $5,"
+            " 1, now())",
+            *(account, number, self.user, qty, str(intent)),
+        )
+
+    async def fill(self, account: int, intent: Any, order: int, qty: int = 2) -> None:
+        await self.db.execute(
+            "INSERT INTO fills (account_id, broker_fill_id, user_id, broker_order_id, intent_id,"
+            " strategy_id, role, root, contract, action, qty, price, trade_date, filled_at)"
+            " VALUES ($1, $2, $3, $4, $5, $6, 'entry', 'NQ', 'NQZ6', 'Buy', $7, 1, now(), now())",
+            *(account, uuid4().int % 10**9, self.user, order, intent, self.strategy, qty),
+        )
+
+    async def position(self, account: int, qty: int) -> None:
+        await self.db.execute(
+            "INSERT INTO positions (account_id, contract, strategy_id, user_id, root, net_qty,"
+            " avg_price, version) VALUES ($1, 'NQZ6', $2, $3, 'NQ', $4, 1, 1)",
+            *(account, self.strategy, self.user, qty),
+        )
+
+    async def clean(self, account: int) -> Any:
+        """An entry as it should be."""
+        entry = await self.entry(account)
+        await self.order(account, entry, 1)
+        await self.fill(account, entry, 1)
+        await self.position(account, 2)
+        return entry
+
+    async def said(self) -> list[asyncpg.Record]:
+        return list(await self.db.fetch("SELECT * FROM controls ORDER BY id"))
+
+
+@pytest.fixture
+async def books(fresh_database: DatabaseUrls) -> AsyncIterator[Books]:
+    owner = await asyncpg.connect(fresh_database.owner.replace("+asyncpg", ""))
+    found = Books(owner)
+    await found.open()
+    yield found
+    await owner.close()
+
+
+@pytest.fixture
+async def eye(fresh_database: DatabaseUrls) -> AsyncIterator[asyncpg.Connection[Any]]:
+    connection = await asyncpg.connect(fresh_database.sentinel.replace("+asyncpg", ""))
+    yield connection
+    await connection.close()
+
+
+Doctor = Callable[[Books, int], Awaitable[None]]
+
+
+async def _order_twice(books: Books, account: int) -> None:
+    await books.order(account, await books.clean(account), 2)
+
+
+async def _unclaimed(books: Books, account: int) -> None:
+    await books.order(account, await books.entry(account, claimed=False), 1)
+
+
+async def _larger(books: Books, account: int) -> None:
+    await books.order(account, await books.entry(account), 1, qty=3)
+
+
+async def _overfilled(books: Books, account: int) -> None:
+    await books.fill(account, await books.clean(account), 1, qty=1)
+
+
+async def _over_limit(books: Books, account: int) -> None:
+    await books.db.execute("UPDATE accounts SET max_contracts = 1 WHERE id = $1", account)
+    await books.clean(account)
+
+
+DOCTORED: dict[str, Doctor] = {
+    "conservation.order_twice": _order_twice,
+    "conservation.entries_exceed_legs": _order_twice,
+    "conservation.order_unclaimed": _unclaimed,
+    "conservation.order_larger": _larger,
+    "conservation.overfilled": _overfilled,
+    "conservation.filled_beyond_order": _overfilled,
+    "conservation.position_over_limit": _over_limit,
+}
+
+
+def test_two_looks_take_less_than_two_seconds() -> None:
+    assert 2 * LOOK_EVERY_S < 2.0
+
+
+def test_every_check_has_a_doctored_book() -> None:
+    assert DOCTORED.keys() == {check.code for check in CHECKS}
+
+
+@pytest.mark.parametrize("code", DOCTORED)
+async def test_a_breach_stops_its_account_at_the_second_look(
+    books: Books, eye: asyncpg.Connection[Any], code: str
+) -> None:
+    sick, well = await books.account(), await books.account()
+    await books.clean(well)
+    await DOCTORED[code](books, sick)
+    watch = Watch("unused", SystemClock())
+    await watch.look(eye)
+    assert await books.said() == []  # one look is believed by nobody
+    await watch.look(eye)
+    said = await books.said()
+    assert {(row["scope"], row["scope_id"], row["word"], row["said_by"]) for row in said} == {
+        ("account", sick, "kill", "sentinel")
+    }
+    assert any(code in row["reason"] for row in said)
+    notes = await books.db.fetch("SELECT actor, action, detail FROM audit_log")
+    assert {(row["actor"], row["action"]) for row in notes} == {("sentinel", "control.kill")}
+    assert len(notes) == len(said)
+    assert code in {json.loads(row["detail"])["code"] for row in notes}
+
+
+async def test_clean_books_are_silent(books: Books, eye: asyncpg.Connection[Any]) -> None:
+    account = await books.account(most=2)
+    entry = await books.clean(account)
+    # What a person trades, and what was taken back, is nobody's breach.
+    await books.db.execute(
+        "INSERT INTO orders (account_id, broker_order_id, user_id, contract, action, status, qty,"
+        " version, as_of) VALUES ($1, 9, $2, 'NQZ6', 'Buy', 'Filled', 50, 1, now())",
+        *(account, books.user),
+    )
+    await books.fill(account, entry, 1)
+    await books.db.execute(
+        "UPDATE fills SET active = false WHERE broker_fill_id ="
+        " (SELECT max(broker_fill_id) FROM fills)"
+    )
+    watch = Watch("unused", SystemClock())
+    for _ in range(3):
+        await watch.look(eye)
+    assert await books.said() == []
+
+
+async def test_a_limit_lowered_under_a_position_is_no_breach(
+    books: Books, eye: asyncpg.Connection[Any]
+) -> None:
+    account = await books.account()
+    await books.clean(account)
+    await books.db.execute(
+        "UPDATE accounts SET max_contracts = 1, updated_at = now() WHERE id = $1", account
+    )
+    watch = Watch("unused", SystemClock())
+    for _ in range(2):
+        await watch.look(eye)
+    assert await books.said() == []
+
+
+async def test_a_breach_is_said_once_even_by_the_next_process(
+    books: Books, eye: asyncpg.Connection[Any]
+) -> None:
+    account = await books.account()
+    await _larger(books, account)
+    watches = [Watch("unused", SystemClock()) for _ in range(2)]
+    for watch in watches:
+        for _ in range(3):
+            await watch.look(eye)
+    assert len(await books.said()) == 1
+    await _larger_again(books, account)
+    for _ in range(2):
+        await watches[-1].look(eye)
+    assert len(await books.said()) == 2
+
+
+async def _larger_again(books: Books, account: int) -> None:
+    await books.order(account, await books.entry(account), 7, qty=4)
+
+
+async def test_many_accounts_at_once_stop_the_installation(
+    books: Books, eye: asyncpg.Connection[Any]
+) -> None:
+    for _ in range(3):
+        await _larger(books, await books.account())
+    watch = Watch("unused", SystemClock())
+    await watch.look(eye)
+    await watch.look(eye)
+    assert {(row["scope"], row["user_id"]) for row in await books.said()} == {("system", None)}
+
+
+async def test_it_can_change_nothing_and_see_no_secret(eye: asyncpg.Connection[Any]) -> None:
+    for statement in (
+        "UPDATE controls SET word = 'resume'",
+        "DELETE FROM controls",
+        "INSERT INTO commands (user_id, kind, detail, requested_by) VALUES (1, 'close', '{}', 'x')",
+        "UPDATE intents SET qty = 1",
+        "SELECT * FROM broker_sessions",
+        "SELECT * FROM users",
+        "SELECT * FROM broker_connections",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await eye.execute(statement)
+
+
+async def test_as_a_process_it_stops_within_two_looks_and_outlives_its_line(
+    books: Books, fresh_database: DatabaseUrls
+) -> None:
+    account = await books.account()
+    await books.clean(account)
+    watch = Watch(fresh_database.sentinel, SystemClock())
+    task = asyncio.create_task(watch.run())
+    try:
+        await _until(lambda: _has_looked(watch))
+        await books.db.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'tm_sentinel'"
+            " AND datname = current_database()"
+        )
+        await _larger_again(books, account)
+        await _until(lambda: _said(books))
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _has_looked(watch: Watch) -> bool:
+    return await watch.look_age_s() < WAIT_S
+
+
+async def _said(books: Books) -> bool:
+    return bool(await books.said())
+
+
+async def _until(enough: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not await enough():  # noqa: ASYNC110 - another process's row, which nobody tells of
+            await asyncio.sleep(0.05)
