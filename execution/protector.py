@@ -117,6 +117,8 @@ class Protector:
             _log.error("exit_stuck", account_id=account)
             self._bell(await self._ledger.quarantine(account, STUCK))
         self._stuck = stuck
+        # Behind whoever marked them: it may have been a process that has died since.
+        self._bell(await self._ledger.lift_stuck(leases, STUCK_AFTER_S))
 
     async def _guard(self, found: Naked) -> None:
         """Flatten it; what is refused again and again is asked for ever more rarely."""

@@ -173,6 +173,11 @@ class PostgresLedger:
         async with read_only(self._engine) as connection:
             return await protection.stuck_exits(connection, _ids(held), older_than_s)
 
+    async def lift_stuck(self, held: Sequence[Lease], older_than_s: float) -> list[Envelope]:
+        async with unit_of_work(self._engine) as connection:
+            stuck = await protection.stuck_exits(connection, _ids(held), older_than_s)
+            return await health.lift_stuck(connection, _ids(held), stuck, self._clock.now())
+
     # --- money ---
     async def watch_risk(self, held: Sequence[Lease], closing: Closing) -> list[Envelope]:
         async with unit_of_work(self._engine) as connection:

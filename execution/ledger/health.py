@@ -31,9 +31,17 @@ _QUARANTINE: Final = text("""
       quarantined_at = CASE WHEN CAST(:code AS text) IS NULL THEN NULL
                             ELSE coalesce(quarantined_at, :now) END
     WHERE account_id = :account AND quarantine_code IS DISTINCT FROM CAST(:code AS text)
+      -- It is lifted as soon as the exit is through, so it must not hide a cause that lasts.
+      AND (quarantine_code IS NULL OR CAST(:code AS text) IS DISTINCT FROM :stuck)
     RETURNING account_id
 """)
+_STUCK: Final = text("""
+    SELECT r.account_id FROM risk_state r JOIN accounts a ON a.id = r.account_id
+    WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND r.quarantine_code = :stuck
+    ORDER BY r.account_id
+""")
 _CLEAN: Final = "The broker's position equals ours again."
+_THROUGH: Final = "The exit has got through to the broker."
 _WHY: Final = {
     DRIFT: "The broker's position differs from the sum of the fills we know.",
     NAKED: "A position stood without its stop and is being closed.",
@@ -65,11 +73,32 @@ async def quarantine(
     connection: AsyncConnection, account: AccountId, code: str | None, now: datetime
 ) -> list[Envelope]:
     journal = await Journal.open(connection, [account], now)
-    changed = await connection.execute(_QUARANTINE, {"account": account, "code": code, "now": now})
-    if changed.first() is not None:
-        body = AccountQuarantined(
-            account_id=account, code=code, message=_CLEAN if code is None else _WHY[code]
-        )
-        key = f"{account}:{now.isoformat()}"
-        journal.tell_again(account, body, key, f"account:{account}")
+    await _set(journal, account, code, _CLEAN)
     return await journal.close()
+
+
+async def lift_stuck(
+    connection: AsyncConnection, connections: list[int], stuck: Sequence[AccountId], now: datetime
+) -> list[Envelope]:
+    rows = await connection.execute(_STUCK, {"connections": connections, "stuck": STUCK})
+    through = [AccountId(row.account_id) for row in rows if row.account_id not in stuck]
+    if not through:
+        return []
+    journal = await Journal.open(connection, through, now)
+    # Their rows are ours now: who got another cause meanwhile keeps it.
+    rows = await connection.execute(_STUCK, {"connections": connections, "stuck": STUCK})
+    for row in rows:
+        if row.account_id in through:
+            await _set(journal, AccountId(row.account_id), None, _THROUGH)
+    return await journal.close()
+
+
+async def _set(journal: Journal, account: AccountId, code: str | None, ended: str) -> None:
+    changed = await journal.connection.execute(
+        _QUARANTINE, {"account": account, "code": code, "now": journal.now, "stuck": STUCK}
+    )
+    if changed.first() is not None:
+        message = ended if code is None else _WHY[code]
+        body = AccountQuarantined(account_id=account, code=code, message=message)
+        key = f"{account}:{journal.now.isoformat()}"
+        journal.tell_again(account, body, key, f"account:{account}")

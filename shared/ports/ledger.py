@@ -253,7 +253,7 @@ class Ledger(Protocol):
         """(accounts whose net differs from the broker's, quarantined ones that agree again)."""
 
     async def quarantine(self, account: AccountId, code: str | None) -> list[Envelope]:
-        """Exits only from now on; None releases."""
+        """Exits only from now on; None releases. `STUCK` names only who was open before."""
 
     async def look_for_drift(
         self, held: Sequence[Lease], told: Mapping[ConnectionId, Nets]
@@ -292,6 +292,12 @@ class Ledger(Protocol):
 
     async def stuck_exits(self, held: Sequence[Lease], older_than_s: float) -> list[AccountId]:
         """Accounts with an exit that is not known to be at the broker so long after it was due."""
+
+    async def lift_stuck(self, held: Sequence[Lease], older_than_s: float) -> list[Envelope]:
+        """Release accounts closed as `STUCK` none of whose exits is stuck any more, and no others.
+
+        What closed them is seen to be over: nothing has to be compared first.
+        """
 
     # --- money ---
     async def watch_risk(self, held: Sequence[Lease], closing: Closing) -> list[Envelope]:

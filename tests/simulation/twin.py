@@ -170,6 +170,11 @@ class TwinLedger:
     async def stuck_exits(self, held: Sequence[Lease], older_than_s: float) -> list[AccountId]:
         return protection.stuck_exits(self._store, _ids(held), older_than_s, self._now)
 
+    async def lift_stuck(self, held: Sequence[Lease], older_than_s: float) -> list[Envelope]:
+        with self._store.undo.transaction():
+            stuck = protection.stuck_exits(self._store, _ids(held), older_than_s, self._now)
+            return health.lift_stuck(self._store, _ids(held), stuck, self._now)
+
     # --- money ---
     async def watch_risk(self, held: Sequence[Lease], closing: Closing) -> list[Envelope]:
         with self._store.undo.transaction():

@@ -84,6 +84,9 @@ class _Busy(_Ledger):
     async def stuck_exits(self, held: Sequence[Lease], older_than_s: float) -> list[AccountId]:
         return []
 
+    async def lift_stuck(self, held: Sequence[Lease], older_than_s: float) -> list[Envelope]:
+        return []
+
 
 class _Silent:
     """A broker that answers nothing, a login that has it, and the logins that hold the login."""
