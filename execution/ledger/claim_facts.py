@@ -14,7 +14,7 @@ from shared.db.controls import newest
 from shared.db.drifts import HELD_ROOTS
 from shared.db.scene_books import EMPTY, has_left, read_books
 from shared.db.scenes import link_of, scene_of, strategy_of, surroundings_of
-from shared.db.standings import kept_of, load_facts
+from shared.db.standings import kept_of, load_facts, seen_since
 from shared.domain.claim_gates import EntryFacts
 from shared.domain.ids import AccountId, IntentId, StrategyId, UserId
 from shared.domain.order import OrderIntent
@@ -39,8 +39,8 @@ _SETTINGS: Final = text(f"""
            c.environment <> 'paper' AS keeps_hours, {newest("s.id")} AS said,
            {HELD_ROOTS} AS held_roots,
            a.user_id AS account_user_id, ka.reached AS account_reached, ka.prop AS account_prop,
-           ka.anchor_usd, ka.anchor_at, ka.seen_at AS account_seen_at,
-           ks.reached AS strategy_reached, ks.seen_at AS strategy_seen_at
+           ka.anchor_usd, ka.anchor_at, {seen_since("ka", "a")} AS account_seen_at,
+           ks.reached AS strategy_reached, {seen_since("ks", "s")} AS strategy_seen_at
     FROM unnest(CAST(:strategies AS bigint[]), CAST(:accounts AS bigint[]))
       AS turn (strategy_id, account_id)
     JOIN strategies s ON s.id = turn.strategy_id

@@ -48,22 +48,32 @@ from shared.domain.risk.scope import (
 )
 from shared.domain.rules import AccountRules, StrategyRules
 
-_SCOPES: Final = text("""
+
+def seen_since(kept: str, ruled: str) -> str:
+    """SQL: since when fills are news to a scope. None from before its settings changed are.
+
+    `kept` is its row of `risk_standings`, `ruled` the one with its settings.
+    """
+    latest = f"greatest({kept}.seen_at, {ruled}.updated_at)"
+    return f"CASE WHEN {kept}.seen_at IS NOT NULL THEN {latest} END"
+
+
+_SCOPES: Final = text(f"""
     SELECT 'account' AS scope, a.id, a.user_id, a.rules,
-      k.reached, k.prop, k.anchor_usd, k.anchor_at, k.seen_at
+      k.reached, k.prop, k.anchor_usd, k.anchor_at, {seen_since("k", "a")} AS seen_at
     FROM accounts a LEFT JOIN risk_standings k ON k.scope = 'account' AND k.scope_id = a.id
-    WHERE a.id = ANY (CAST(:accounts AS bigint[])) AND a.rules <> '{}'
+    WHERE a.id = ANY (CAST(:accounts AS bigint[])) AND a.rules <> '{{}}'
     UNION ALL
     SELECT 'strategy', s.id, s.user_id, s.rules, k.reached, k.prop, k.anchor_usd, k.anchor_at,
-      k.seen_at
+      {seen_since("k", "s")}
     FROM strategies s LEFT JOIN risk_standings k ON k.scope = 'strategy' AND k.scope_id = s.id
-    WHERE s.id = ANY (CAST(:strategies AS bigint[])) AND s.rules <> '{}'
+    WHERE s.id = ANY (CAST(:strategies AS bigint[])) AND s.rules <> '{{}}'
     ORDER BY scope, id
-""")
+""")  # noqa: S608 - our own expressions only
 # The accounts asked for, and all of the strategies asked for. Of fills, the running week, and those
-# from shortly before it whose fees are not told yet. A stop
-# covers nothing that is held before its own entry has begun to fill. Where no quote was seen, as in
-# the first moment of a position, the account's own last fill in the contract is a price as well.
+# from shortly before it whose fees are not told yet. A stop covers nothing that is held before its
+# own entry has begun to fill. Where no quote was seen, as in the first moment of a position, the
+# account's own last fill in the contract is a price as well.
 # Where neither is there, the broker's word on the whole account counts while nothing has changed.
 # Fills from before a look that were told after it are no word on what lay between two looks: the
 # floor may have moved on since.
