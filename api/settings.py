@@ -39,6 +39,17 @@ class ApiSettings(SecretKeySettings):
         "https://trader.tradovate.com/oauth", description="the broker's page that asks for consent"
     )
 
+    discord_client_id: str | None = Field(None, description="our application at Discord")
+    discord_client_secret: SecretStr = Field(SecretStr(""), description="its secret")
+    discord_redirect_uri: str | None = Field(
+        None, description="as registered there; ends in /oauth/discord/callback/ by default"
+    )
+    discord_authorize_url: str = Field(
+        "https://discord.com/oauth2/authorize", description="Discord's page that asks for consent"
+    )
+    discord_api_url: str = Field(
+        "https://discord.com/api/v10", description="Discord's REST address, version included"
+    )
     registration: Literal["closed", "invited", "open"] = Field(
         "closed", description="who may sign up; the first user always may"
     )

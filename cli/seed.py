@@ -71,7 +71,7 @@ async def _user(db: Any, credentials: Credentials) -> int:
 
     return int(
         await db.fetchval(
-            "INSERT INTO users (username, password_hash) VALUES ($1, $2) RETURNING id",
+            "INSERT INTO users (username, password_hash, admin) VALUES ($1, $2, true) RETURNING id",
             credentials.user,
             make_context().hash(credentials.password),
         )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import Request, Response, status
+from fastapi import Query, Request, Response, status
 from sqlalchemy import update
+from starlette.responses import RedirectResponse
 
 from api.access import ADMIN, PERSON, Router
 from api.auth.schemas import MessageOut
 from api.deps import Admin, Person, ReadConn, Resources, WriteConn
 from api.security import cookies, sessions
-from api.users import keys, people, registration, second_factor, service
+from api.users import discord, keys, people, registration, second_factor, service
 from api.users.schemas import (
     BegunOut,
     CodeIn,
@@ -23,6 +24,7 @@ from api.users.schemas import (
     KeyIn,
     KeyOut,
     KeysOut,
+    LinkOut,
     MeOut,
     NameIn,
     NewKeyOut,
@@ -42,7 +44,9 @@ from shared.db.uow import unit_of_work
 
 router = Router(PERSON, prefix="/api/user", tags=["user"])
 admin = Router(ADMIN, prefix="/api/users", tags=["users"])
-ROUTERS: Final = (router, admin)
+# A browser that comes back from Discord: a GET, whose proof is the state it carries.
+callback = Router(PERSON, tags=["user"])
+ROUTERS: Final = (router, admin, callback)
 
 
 @router.get("/")
@@ -173,6 +177,29 @@ async def toggle_discord_dms(user: Person, connection: WriteConn, body: TogglesI
     statement = update(users).where(users.c.id == user.user_id)
     await connection.execute(statement.values(discord_dms_enabled=body.enabled))
     return TogglesOut(enabled=body.enabled)
+
+
+@router.post("/discord/link/")
+async def begin_discord_link(user: Person, resources: Resources) -> LinkOut:
+    """Discord's page sends the browser back to us."""
+    return LinkOut(url=await discord.begin(resources, user))
+
+
+@callback.get(discord.CALLBACK, response_class=RedirectResponse, status_code=303)
+async def finish_discord_link(
+    user: Person,
+    resources: Resources,
+    state: Annotated[str, Query(min_length=1, max_length=200)],
+    code: Annotated[str | None, Query(max_length=500)] = None,
+) -> str:
+    """Back to the settings, whose address says what came of it."""
+    return await discord.finish(resources, user, code, state)
+
+
+@router.delete("/discord/")
+async def unlink_discord(user: Person, resources: Resources) -> MessageOut:
+    await discord.unlink(resources, user)
+    return MessageOut(message="Unlinked: no message is sent any more.")
 
 
 @admin.get("/")

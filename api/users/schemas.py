@@ -161,3 +161,9 @@ class TogglesIn(Body):
 
 class TogglesOut(Answer):
     enabled: bool
+
+
+class LinkOut(Answer):
+    """Where to send the browser; it comes back by itself."""
+
+    url: str

@@ -58,6 +58,9 @@ sessions = Table(
     Column("ws_prev_hash", LargeBinary, unique=True),
     c.text("address", nullable=True),
     c.text("agent", nullable=True),
+    # On the way to Discord and back: good once, ten minutes.
+    Column("discord_state_hash", LargeBinary),
+    Column("discord_state_at", c.WHEN),
     c.created(),
     Column("last_seen_at", c.WHEN, nullable=False, server_default=text("now()")),
     Column("expires_at", c.WHEN, nullable=False),
