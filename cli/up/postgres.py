@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,12 @@ DURABLE: Final[Mapping[str, str]] = {
     "full_page_writes": "on",
     "synchronous_commit": "on",
 }
+# After a crash PostgreSQL makes sure that what it finds is on disk, file by file: six seconds on a
+# busy machine, out of the ten in which everything has to be right again. One call for the whole
+# file system does the same in half a second; since Linux 5.8 it reports errors, too.
+RECOVERY: Final[Mapping[str, str]] = (
+    {"recovery_init_sync_method": "syncfs"} if sys.platform == "linux" else {}
+)
 # For tests: the cluster is thrown away, so losing it in a crash costs nothing.
 THROWAWAY: Final[Mapping[str, str]] = dict.fromkeys(DURABLE, "off")
 
@@ -165,6 +172,7 @@ def server(
         "max_connections": str(MAX_CONNECTIONS),
         "timezone": "UTC",
         "log_timezone": "UTC",
+        **RECOVERY,
         **settings,
     }
     options = [word for key, value in chosen.items() for word in ("-c", f"{key}={value}")]
