@@ -26,7 +26,8 @@ venue-faults: ## Every ordered pair of faults over a bracket's life, in virtual 
 
 fuzz-limits: ## Thousands of random histories in which no limit of contracts or money is passed
 	TM_FULL=1 $(VENV)/bin/python -m pytest -q -n auto --show-capture=no \
-		tests/contract/ledger/test_limits.py tests/contract/ledger/test_money.py
+		tests/contract/ledger/test_limits.py tests/contract/ledger/test_money.py \
+		tests/simulation/test_reached.py
 
 fuzz-alerts: ## Five minutes of bodies that nobody wrote for the reader of alerts
 	$(VENV)/bin/python -m tests.corpus.fuzz_alerts 300

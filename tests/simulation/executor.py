@@ -153,11 +153,23 @@ def watching(world: World, account: AccountInfo, store: Store) -> Watch:
     return Watch(world, account.account, lambda: _exit_in_doubt(store), lambda: _has_exit(store))
 
 
+More = Callable[[TwinLedger, Logins, Prices, Bell], Sequence[Coroutine[Any, Any, Any]]]
+
+
 @asynccontextmanager
 async def process(
-    world: World, store: Store, broker: Broker, bell: Bell, watch: Watch, holder: str = "simulated"
+    world: World,
+    store: Store,
+    broker: Broker,
+    bell: Bell,
+    watch: Watch,
+    holder: str = "simulated",
+    more: More = lambda *_: (),
 ) -> AsyncIterator[tuple[Planner, Logins]]:
-    """The parts of one process, and an onlooker; all are cancelled where they stand at the end."""
+    """The parts of one process, and an onlooker; all are cancelled where they stand at the end.
+
+    `more`: parts that only some lives need.
+    """
     ledger, clock = TwinLedger(store), world.clock
     prices = Prices(clock)
     logins = Logins(ledger, clock, holder=holder)
@@ -188,6 +200,7 @@ async def process(
         reconcile.run(),
         DriftWatch(ledger, logins, bell, clock).rounds.run(),
         watch.run(),
+        *more(ledger, logins, prices, bell),
     )
     tasks = [asyncio.create_task(part) for part in parts]
     try:

@@ -13,7 +13,14 @@ from shared.contracts.envelope import Envelope
 from shared.domain.alert_signal import Side, Signal, SignalKind, SignalOrderType
 from shared.domain.ids import AccountId, StrategyId, UserId
 from shared.domain.order import IntentState, Role
-from tests.simulation.executor import READY_S_MAX, STOP_TICKS, TARGET_TICKS, Executor, process
+from tests.simulation.executor import (
+    READY_S_MAX,
+    STOP_TICKS,
+    TARGET_TICKS,
+    Executor,
+    More,
+    process,
+)
 from tests.simulation.rows import IntentRow
 from tests.simulation.store import Store
 from tests.simulation.venue_in_process import USER, World, world
@@ -151,7 +158,7 @@ def _strategy(store: Store, user: UserId, account: AccountId, name: str) -> Stra
 
 
 @asynccontextmanager
-async def lives(house: House, number: int = 1) -> AsyncIterator[None]:
+async def lives(house: House, number: int = 1, more: More = lambda *_: ()) -> AsyncIterator[None]:
     """A process, ready; ended without a word at the end of the block."""
     executor = house.executor
 
@@ -161,7 +168,13 @@ async def lives(house: House, number: int = 1) -> AsyncIterator[None]:
     async with (
         house.world.broker(number, run=False) as broker,
         process(
-            house.world, house.store, broker, bell, executor.watch, holder=f"process-{number}"
+            house.world,
+            house.store,
+            broker,
+            bell,
+            executor.watch,
+            holder=f"process-{number}",
+            more=more,
         ) as (executor.planner, executor.logins),
     ):
         await executor.until(lambda: executor.is_ready, READY_S_MAX)
