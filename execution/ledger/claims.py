@@ -11,7 +11,7 @@ end of it is unresolved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -46,8 +46,12 @@ _HELD: Final = """coalesce(p.net_qty, 0) AS owner_net,
              AND q.contract = p.contract AND q.strategy_id = 0), 0) AS external,
            coalesce((SELECT sum(f.qty) FROM fills f WHERE i.role = 'reduce'
              AND f.account_id = i.account_id AND f.contract = i.contract
-             AND f.strategy_id = i.strategy_id AND f.active AND f.recorded_at > i.created_at
-             AND f.role IN ('take_profit', 'stop_loss')), 0) AS closed_by_legs"""
+             AND f.strategy_id = i.strategy_id AND f.active
+             AND f.role IN ('take_profit', 'stop_loss')
+             AND CASE WHEN f.event_seq IS NULL OR i.as_of_event IS NULL
+               THEN f.recorded_at > i.created_at
+               ELSE f.event_seq > i.as_of_event END), 0) AS closed_by_legs,
+           (SELECT s.event_seq FROM risk_state s WHERE s.account_id = i.account_id) AS last_event"""
 _OWN: Final = (
     "p.account_id = i.account_id AND p.contract = i.contract AND p.strategy_id = i.strategy_id"
 )
@@ -101,12 +105,13 @@ _LEGS: Final = text("""
 _CLAIM: Final = text("""
     UPDATE intents i SET state = 'SENDING', claimed_at = :now, claim_epoch = c.epoch,
       created_at = CASE WHEN i.role = 'reduce' THEN :now ELSE i.created_at END,
+      as_of_event = CASE WHEN i.role = 'reduce' THEN c.as_of ELSE i.as_of_event END,
       action = c.action, qty = c.qty, price = c.price, stop_price = c.stop_price,
       reference_price = c.reference_price
     FROM unnest(CAST(:ids AS uuid[]), CAST(:epochs AS bigint[]), CAST(:actions AS text[]),
                 CAST(:qtys AS integer[]), CAST(:prices AS numeric[]), CAST(:stops AS numeric[]),
-                CAST(:references AS numeric[]))
-      AS c(id, epoch, action, qty, price, stop_price, reference_price)
+                CAST(:references AS numeric[]), CAST(:as_ofs AS bigint[]))
+      AS c(id, epoch, action, qty, price, stop_price, reference_price, as_of)
     WHERE i.id = c.id AND i.state = 'PENDING'
 """)
 _OVERDUE: Final = text("""
@@ -163,6 +168,7 @@ async def claim(
     held = await _held_now(connection, ends)
     facts = await entry_facts(connection, [row for row in rows if row.role == "entry"], now)
     sends: list[tuple[Any, Send]] = []
+    events_known = {each: row.last_event for each, row in held.items()}
     cancels: list[Cancel] = orphans
     resizes = []
     for row in rows:
@@ -184,7 +190,7 @@ async def claim(
                 resizes.append(legs_of.resized(connection_id, verdict.resize, met))
     sends += [(turn.rows[0], turn.verdict) for turn in pairs if isinstance(turn.verdict, Send)]
     endings |= _over(pairs)
-    await _freeze(connection, sends, now)
+    await _freeze(connection, sends, events_known, now)
     events = await _end(connection, endings, now)
     claimed = tuple(_claimed(row, send) for row, send in sends)
     return Claims(claimed, tuple(cancels), tuple(events), tuple(resizes), put_off=facts.put_off)
@@ -265,7 +271,10 @@ def _owner_net(owner: int, held: Any) -> int:
 
 
 async def _freeze(
-    connection: AsyncConnection, sends: list[tuple[Any, Send]], now: datetime
+    connection: AsyncConnection,
+    sends: list[tuple[Any, Send]],
+    events_known: Mapping[Any, int],
+    now: datetime,
 ) -> None:
     """Write the numbers that will be sent, for orders and their legs, in one statement."""
     if not sends:
@@ -282,6 +291,7 @@ async def _freeze(
             "prices": [intent.price for _, intent in frozen],
             "stops": [intent.stop_price for _, intent in frozen],
             "references": [intent.reference_price for _, intent in frozen],
+            "as_ofs": [events_known.get(intent.id) for _, intent in frozen],
             "now": now,
         },
     )

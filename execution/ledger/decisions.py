@@ -28,6 +28,7 @@ from shared.domain.decision.standings import in_scene, with_plan
 from shared.domain.gates.age import expires_at
 from shared.domain.ids import AccountId, SignalId, StrategyId
 from shared.domain.intents import intents_of
+from shared.domain.order import Role
 from shared.domain.plan import Denied, Disposition, Draft, Plan
 from shared.domain.signal_json import signal_from_json
 from shared.ports.ledger import Decide
@@ -183,8 +184,15 @@ def _alarm(
 def _intents(
     journal: Journal, setup: Setup, job: _Job, account: AccountId, drafts: Sequence[Draft]
 ) -> list[dict[str, Any]]:
+    last = journal.accounts[account].event_seq
     return [
-        row_of(intent, draft.root, journal.next_intent_seq(account), job.now)
+        row_of(
+            intent,
+            draft.root,
+            journal.next_intent_seq(account),
+            job.now,
+            as_of_event=last if draft.role is Role.REDUCE else None,
+        )
         for draft in drafts
         for intent in intents_of(draft, setup.strategy, job.signal_id, account, job.expires_at)
     ]

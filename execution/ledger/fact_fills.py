@@ -25,9 +25,10 @@ _INTENT: Final = text("""
 """)
 _INSERT: Final = text("""
     INSERT INTO fills (account_id, broker_fill_id, user_id, broker_order_id, intent_id,
-      strategy_id, role, root, contract, action, qty, price, trade_date, active, filled_at)
+      strategy_id, role, root, contract, action, qty, price, trade_date, active, filled_at,
+      event_seq)
     VALUES (:account_id, :fill_id, :user_id, :order_id, :intent_id, :strategy_id, :role, :root,
-      :contract, :action, :qty, :price, :trade_date, :active, :filled_at)
+      :contract, :action, :qty, :price, :trade_date, :active, :filled_at, :event_seq)
     ON CONFLICT (account_id, broker_fill_id) DO NOTHING
     RETURNING broker_fill_id
 """)
@@ -80,6 +81,7 @@ async def _one(journal: Journal, account: AccountId, fact: FillFact) -> set[Inte
     intent = (await journal.connection.execute(_INTENT, key)).first()
     root = root_of(fact.contract, fact.trade_date)
     row = _row(journal, account, fact, intent, root)
+    row["event_seq"] = journal.accounts[account].event_seq + 1
     if (await journal.connection.execute(_INSERT, row)).first() is None:
         return set() if fact.active else await _void(journal, account, fact)
     if fact.active:

@@ -170,7 +170,8 @@ async def _next_attempt(journal: Journal, row: Any, after_s: float = 0) -> None:
     since = row.created_at if is_part else journal.now
     # A pair that was due before has its share of the entry already (`rungs.py`).
     due = {"not_before": journal.now + timedelta(seconds=after_s) if before.rung else None}
-    await insert_intents(journal.connection, [row_of(again, row.root, seq, since) | due])
+    new = row_of(again, row.root, seq, since, as_of_event=row.as_of_event)
+    await insert_intents(journal.connection, [new | due])
 
 
 async def _refuse(

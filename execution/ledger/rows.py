@@ -47,8 +47,17 @@ def intent_of(row: Any) -> OrderIntent:
     )
 
 
-def row_of(intent: OrderIntent, root: str, account_seq: int, now: object) -> dict[str, Any]:
+def row_of(
+    intent: OrderIntent,
+    root: str,
+    account_seq: int,
+    now: object,
+    *,
+    as_of_event: int | None = None,
+) -> dict[str, Any]:
+    """`as_of_event` of a part: the last event of its account that its quantity knew of."""
     return {
+        "as_of_event": as_of_event,
         "id": intent.id,
         "user_id": intent.user_id,
         "account_id": intent.account_id,

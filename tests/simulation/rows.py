@@ -128,6 +128,7 @@ class IntentRow:
     fill_value: Decimal = Decimal(0)
     claim_epoch: int | None = None
     not_before: datetime | None = None
+    as_of_event: int | None = None
     claimed_at: datetime | None = None
     answered_at: datetime | None = None
     ended_at: datetime | None = None
@@ -191,6 +192,7 @@ class FillRow:
     active: bool
     filled_at: datetime
     recorded_at: datetime
+    event_seq: int
     realized_usd: Decimal = Decimal(0)
 
     @property

@@ -60,6 +60,8 @@ intents = Table(
     Column("fill_value", c.PRICE, nullable=False, server_default=text("0")),
     Column("claim_epoch", BigInteger),
     Column("not_before", c.WHEN),
+    # Of a part: the account's last event when its quantity was told, or claimed.
+    Column("as_of_event", BigInteger),
     Column("created_at", c.WHEN, nullable=False),
     Column("claimed_at", c.WHEN),
     Column("answered_at", c.WHEN),
@@ -144,6 +146,7 @@ fills = Table(
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("filled_at", c.WHEN, nullable=False),
     Column("recorded_at", c.WHEN, nullable=False, server_default=text("now()")),
+    Column("event_seq", BigInteger),  # of the event that told it; NULL: recorded before we kept it
     # In the broker's order: an owner's book is read from its last flat instant on.
     Index("ix_fills_book", "account_id", "contract", "strategy_id", "filled_at", "broker_fill_id"),
     # Results of a day or a week, per account and per strategy.

@@ -106,6 +106,24 @@ async def test_a_leg_that_closes_as_much_leaves_nothing_to_do(world: World) -> N
     assert await world.position() == 2
 
 
+async def test_clocks_do_not_decide_what_counts(world: World) -> None:
+    """All at one instant: what was recorded before the alert, and what after it."""
+    await world.signal(BUY_3)
+    claimed = (await world.send())[0]
+    await world.fill(claimed.intent)
+    target, stop = claimed.legs
+    await works(world, target, 3)
+    await fills(world, target, 1)
+    await works(world, stop, 2)
+    signal = await world.signal(close(1))
+    ((first, _),) = await asked(world)  # the fill before the alert is none of the part
+    assert first.qty_contracts == 2  # of three, one of them filled
+    await fills(world, target, 1)
+    assert await asked(world) == []
+    assert (await world.decision(signal))[:2] == ("SKIPPED", "exit.part_closed")
+    assert await world.position() == 1
+
+
 async def test_what_a_leg_closed_before_the_alert_does_not_count(world: World) -> None:
     claimed = await open_three(world)
     target, stop = claimed.legs

@@ -190,8 +190,10 @@ def _freeze(
 def _send(store: Store, intent: OrderIntent, epoch: int, now: datetime) -> None:
     row = store.intents.one(intent.id)
     if row.state is IntentState.PENDING:
-        since = now if row.role is Role.REDUCE else row.created_at
-        row = replace(row, created_at=since, claimed_at=now, claim_epoch=epoch)
+        if row.role is Role.REDUCE:
+            last = store.risk.one(row.account_id).event_seq
+            row = replace(row, created_at=now, as_of_event=last)
+        row = replace(row, claimed_at=now, claim_epoch=epoch)
         sending = replace(row, state=IntentState.SENDING)
         store.intents.change(replace(sending, intent=intent))
 

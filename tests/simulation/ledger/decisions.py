@@ -15,7 +15,7 @@ from shared.domain.decision.standings import in_scene, with_plan
 from shared.domain.gates.age import expires_at
 from shared.domain.ids import AccountId, StrategyId
 from shared.domain.intents import intents_of
-from shared.domain.order import OrderIntent
+from shared.domain.order import OrderIntent, Role
 from shared.domain.plan import Denied, Disposition, Draft, Plan
 from shared.domain.signal_json import signal_from_json
 from shared.domain.strategy import AccountLink, Strategy
@@ -142,4 +142,7 @@ def _write_intents(job: _Job, account: AccountId, draft: Draft) -> None:
 
 def insert(journal: Journal, intent: OrderIntent, root: str) -> None:
     seq = journal.next_intent_seq(intent.account_id)
-    journal.store.intents.insert(IntentRow(intent, root, seq, journal.now))
+    row = IntentRow(intent, root, seq, journal.now)
+    if intent.role is Role.REDUCE:
+        row = replace(row, as_of_event=journal.store.risk.one(intent.account_id).event_seq)
+    journal.store.intents.insert(row)

@@ -28,7 +28,8 @@ def apply(journal: Journal, account: AccountId, fact: FillFact) -> set[IntentId]
     known = journal.store.fills.get((account, fact.fill_id))
     if known is not None:
         return _void(journal, known) if known.active and not fact.active else set()
-    row = _row(account, fact, intent, journal.now)
+    number = journal.store.risk.one(account).event_seq + 1
+    row = replace(_row(account, fact, intent, journal.now), event_seq=number)
     journal.store.fills.put((account, fact.fill_id), row)
     if row.active:
         _tell(journal, row, intent)
@@ -54,6 +55,7 @@ def _row(account: AccountId, fact: FillFact, intent: IntentRow | None, now: date
         active=fact.active,
         filled_at=fact.at,
         recorded_at=now,
+        event_seq=0,
     )
 
 

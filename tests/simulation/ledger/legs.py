@@ -106,7 +106,7 @@ def closed_by_legs(store: Store, row: IntentRow) -> int:
         for fill in store.fills.rows()
         if (fill.account_id, fill.strategy_id, fill.contract) == row.owner
         and fill.active
-        and fill.recorded_at > row.created_at
+        and fill.event_seq > (row.as_of_event or 0)
         and fill.role in (Role.TAKE_PROFIT.value, Role.STOP_LOSS.value)
     )
 

@@ -170,7 +170,8 @@ def _next_attempt(journal: Journal, row: IntentRow, after_s: float = 0) -> None:
     if row.role is Role.REDUCE:
         insert(journal, again, row.root)
         made = journal.store.intents.one(key)
-        journal.store.intents.change(replace(made, created_at=row.created_at))
+        since = replace(made, created_at=row.created_at, as_of_event=row.as_of_event)
+        journal.store.intents.change(since)
     elif row.intent.rung:
         insert(journal, again, row.root)
         made = journal.store.intents.one(key)
