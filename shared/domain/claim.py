@@ -231,13 +231,13 @@ def _judge_part(candidate: Candidate, now: datetime) -> Verdict:
     """
     held = abs(candidate.owner_net)
     left = candidate.intent.qty_contracts - candidate.closed_by_legs
+    moving = [order for order in candidate.working if _moves_the_position(order)]
+    if moving and left > 0:  # what it is a part of may be on its way only now
+        late = [order.broker_order_id for order in moving if _worth_cancelling(order, now)]
+        return Wait("working", tuple(order for order in late if order is not None))
     if held == 0 or left <= 0:
         message = "Closed already: nothing of the part was left."
         return End(IntentState.SKIPPED, "exit.part_closed", message)
-    moving = [order for order in candidate.working if _moves_the_position(order)]
-    if moving:
-        late = [order.broker_order_id for order in moving if _worth_cancelling(order, now)]
-        return Wait("working", tuple(order for order in late if order is not None))
     qty = min(left, held)
     shrunk = tuple(
         change

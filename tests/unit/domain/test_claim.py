@@ -233,3 +233,12 @@ def test_a_part_waits_for_what_moves_the_position() -> None:
     assert isinstance(part(2, resting), Send)
     filling = replace(resting, qty_contracts=3, filled_contracts=2)
     assert part(2, filling) == Wait("working", (9,))  # what else would its legs stand for
+
+
+def test_a_part_waits_for_the_entry_it_is_a_part_of() -> None:
+    """A reverse is flat for a moment: what was asked of its other side is not over yet."""
+    entry = Working(
+        IntentId(uuid4()), 9, Role.ENTRY, OrderType.MARKET, IntentState.ACCEPTED, NOW, 1
+    )
+    assert part(0, entry) == Wait("working")
+    assert isinstance(part(0, entry, closed_by_legs=1), End)
