@@ -19,8 +19,6 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-import uvloop
-
 from cli.paths import ROOT
 from tests.chaos import checker, report
 from tests.chaos.house import Plan
@@ -68,7 +66,7 @@ def lived(out: Path, size: Size, plan: Plan) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with private_folder() as folder:
         try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            with asyncio.Runner() as runner:
                 runner.run(live(folder, size, plan))
         finally:
             for name in LEDGERS:

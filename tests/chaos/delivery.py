@@ -51,7 +51,7 @@ class Deliveries:
                     try:
                         answer = await http.get("/quote", params={"root": root})
                         self._prices[symbol] = answer.json()["last"]
-                    except (httpx.TransportError, KeyError):
+                    except (httpx.TransportError, KeyError, ValueError):
                         continue
                 await asyncio.sleep(PRICE_EVERY_S)
 

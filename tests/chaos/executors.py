@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
-import uvloop
 
 from tests.chaos import checker
 from tests.chaos.delivery import Deliveries
@@ -38,6 +37,7 @@ from tests.fixtures.servers import private_folder
 
 HAND_OVER_S: Final = 10.0
 GIVEN_UP_AFTER_S: Final = 60.0
+STREAMS_WITHIN_S: Final = 240.0  # sockets open one after the other, some seconds apart
 _LOOK_EVERY_S: Final = 0.05
 _FILLED: Final = """
     SELECT a.connection_id, max(d.ended_at) AS at, bool_or(d.ended_at IS NULL) AS open
@@ -122,7 +122,7 @@ async def live(folder: Path, logins: int, pause_s: float) -> dict[str, list[floa
                 deliveries = Deliveries(sender, sent, house.webhook, house.control_url)
                 duel = Duel(house, deliveries, Watch(house), calls, blows, database)
                 await _fight(duel, pause_s)
-                await duel.watch.aclose()
+                duel.watch.close()
                 await database.close()
         await write_down(folder, house.database_url, house.control_url)
     size = Size(f"executors:{logins}", 1, duel.deliveries.begun, logins, 0.0)
@@ -134,7 +134,7 @@ async def live(folder: Path, logins: int, pause_s: float) -> dict[str, list[floa
 
 
 async def _fight(duel: Duel, pause_s: float) -> None:
-    await _rest(duel)
+    await duel.watch.until_streaming(STREAMS_WITHIN_S)
     began_s = time.monotonic()
     victim = await duel.blow("pause", (_BUY, _BUY))
     await asyncio.sleep(max(0.0, pause_s - (time.monotonic() - began_s)))  # how long it stands
@@ -170,7 +170,7 @@ def main() -> int:
     parser.add_argument("--logins", type=int, default=20)
     parser.add_argument("--pause", type=float, default=30.0)
     given = parser.parse_args()
-    with private_folder() as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with private_folder() as folder, asyncio.Runner() as runner:
         took = runner.run(live(folder, given.logins, given.pause))
         wrong = judged(folder, took)
     for name, times in took.items():

@@ -61,7 +61,7 @@ async def _through(
             striker = Striker(house, watch, blows, calls)
             symbols = {strategy.symbol for strategy in house.strategies}
             pricing = asyncio.create_task(deliveries.keep_prices(symbols))
-            await watch.until_right(datetime.now(UTC), RESTS_WITHIN_S, fresh=False)
+            await watch.until_streaming(RESTS_WITHIN_S)
             striking = asyncio.create_task(_strike_all(striker, deliveries, size))
             owed = size.alerts - len(house.strategies)
             for alert in layout.alerts(size, house.strategies):
@@ -76,7 +76,7 @@ async def _through(
             await deliveries.finished()
             rested = await watch.until_rest(RESTS_WITHIN_S)
             pricing.cancel()
-            await watch.aclose()
+            watch.close()
     return rested
 
 

@@ -15,22 +15,47 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from subprocess import DEVNULL, STDOUT, Popen
 from typing import Any
 
 from cli.up import options as command_line
 from cli.up import plan as plans
-from cli.up import ports
+from cli.up import ports, supervisor
 from cli.up.account import server_account
 from cli.up.command import say
 from cli.up.data import DataDir
 from cli.up.plan import Plan
-from cli.up.program import Program
+from cli.up.program import Program, dying_with
 from cli.up.stack import Stack
 
 NAME = "TM_CHAOS_NAME"  # in the environment of each process, so that it can be found by it
 
 
+def start_alone(program: Program) -> Popen[bytes]:
+    """Like `cli.up.program.start`, in a session of its own.
+
+    The kernel shares cores out by session: as one session the whole house would get as much as one
+    busy loop of somebody else's. A deployment has its services in groups of their own, too.
+    """
+    account = program.account
+    with program.log.open("ab") as log:
+        return Popen(
+            program.argv,
+            stdin=DEVNULL,
+            stdout=log,
+            stderr=STDOUT,
+            cwd=program.cwd,
+            env=dict(program.environ),
+            start_new_session=True,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+            preexec_fn=dying_with(os.getpid(), program.orphan_signal),  # noqa: PLW1509 - no threads
+        )
+
+
 def main() -> int:
+    supervisor.start = start_alone  # type: ignore[attr-defined] # the name that its keepers call
     began_s = time.monotonic()
     changes = json.loads(os.environ["TM_CHAOS"])
     options = command_line.parse(sys.argv[1:])

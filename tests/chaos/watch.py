@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
-import httpx
 
+from cli.up.probe import http_ok
 from tests.chaos.house import House
 
 LOOK_EVERY_S: Final = 0.15
@@ -55,6 +54,10 @@ _AT_WORK: Final = """
         AS unfinished,
       (SELECT count(*) FROM deliveries WHERE state = 'pending') AS untold
 """
+_ABSENT: Final = """
+    SELECT count(*) AS logins FROM broker_connections c LEFT JOIN broker_sessions s
+      ON s.connection_id = c.id WHERE s.state IS DISTINCT FROM 'streaming'
+"""
 # A message is held back for a second when its fee is not known yet.
 _FRESH: Final = """
     SELECT
@@ -72,10 +75,8 @@ class Watch:
     def __init__(self, house: House) -> None:
         self._house = house
         self._database: asyncpg.Connection | None = None
-        self._http = httpx.AsyncClient(trust_env=False, timeout=ASK_LIMIT_S)
 
-    async def aclose(self) -> None:
-        await self._http.aclose()
+    def close(self) -> None:
         self._drop()
 
     async def until_right(
@@ -91,6 +92,13 @@ class Watch:
             missing = f"{found} until {spent_s:.1f} s"
             await asyncio.sleep(LOOK_EVERY_S)
         return None, missing
+
+    async def until_streaming(self, limit_s: float) -> None:
+        """Every login has signed in and listens. Fails after `limit_s`."""
+        deadline_s = time.monotonic() + limit_s
+        while (await self._ask(_ABSENT))["logins"]:
+            assert time.monotonic() < deadline_s, "some login does not stream"
+            await asyncio.sleep(REST_LOOK_EVERY_S)
 
     async def until_rest(self, limit_s: float) -> tuple[float | None, str]:
         """Seconds until nothing is held, works or waits any more, seen twice in a row."""
@@ -142,11 +150,7 @@ class Watch:
 
     async def _is_ready(self, name: str) -> bool:
         port = self._house.health_port(name)
-        if port is None:
-            return False
-        with suppress(httpx.TransportError):
-            return (await self._http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
-        return False
+        return port is not None and await http_ok("127.0.0.1", port, "/readyz")
 
     def _drop(self) -> None:
         if self._database is not None:

@@ -13,6 +13,8 @@ TERMINAL = frozenset(
 # An entry too old to enter, and one whose fate was asked for and found to be nothing: both are
 # promised ends of a disturbed entry. Nothing here gives any other reason to end without a fill.
 DISTURBED = frozenset({"STALE", "ABANDONED"})
+# An entry that could not go before a later alert closed its strategy anyway.
+SUPERSEDED = "entry.superseded"
 STALE_AFTER_S = 29.0  # the age is judged by another clock than the one that noted the receipt
 DECIDED_WITHIN_S = 60.0
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from tests.chaos.checker.acceptance import DISTURBED
+from tests.chaos.checker.acceptance import DISTURBED, SUPERSEDED
 from tests.chaos.checker.evidence import Evidence, Row, Violation, instant
 
 
@@ -41,10 +41,11 @@ def _step(
     moved = evidence.effects[signal["id"], account]
     wanted = target(alert.asks, book.held, multiplier) - book.held
     end, decided_at = rows[0]["disposition"], instant(rows[0]["decided_at"])
+    is_disturbed = end in DISTURBED or rows[0]["code"] == SUPERSEDED
     # Decided while an entry was under way that failed later: it counted on more than came.
     is_unsure = book.failed_until is not None and decided_at <= book.failed_until
     possible = {wanted}
-    if end in DISTURBED:
+    if is_disturbed:
         turns = book.held * (book.held + wanted) < 0
         possible = {0, -book.held if turns else 0}
         ended = instant(rows[0]["ended_at"]) if rows[0]["ended_at"] else decided_at
@@ -52,7 +53,7 @@ def _step(
     if not is_unsure and moved not in possible:
         said = f"signal {signal['id']} {dict(alert.asks)} in {account}, holding {book.held}"
         yield Violation("wrong effect", f"{said}: moved {moved}, not {sorted(possible)} ({end})")
-    if not is_unsure and (end == "SKIPPED") != (wanted == 0) and end not in DISTURBED:
+    if not (is_unsure or is_disturbed) and (end == "SKIPPED") != (wanted == 0):
         yield Violation("wrong effect", f"signal {signal['id']} in {account} is {end}")
     book.held += moved
 
