@@ -19,7 +19,8 @@ _SWEEP_EVERY_S: Final = 1.0
 class Commands:
     """`close` ends what its user holds (within an account or strategy); `reconcile` reads anew.
 
-    `release_drift` lets entries go although two books differ.
+    `release_drift` lets entries go although two books differ; `give_external` gives what others
+    hold there to a strategy.
     Kinds in `others` have a round of their own, which is woken.
     """
 
@@ -56,6 +57,8 @@ class Commands:
                 self._planned()
             case "release_drift":
                 self._bell(await self._ledger.release_drift(command))
+            case "give_external":
+                self._bell(await self._ledger.give_external(command))
             case "reconcile":
                 self._reconcile()
                 done = ("done", "command.done", "The broker's lists are being read.")

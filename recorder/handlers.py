@@ -67,7 +67,8 @@ async def _on_fill(
     seen = await store.find_fill(connection, body.account_id, body.fill_id)
     # The fill may have been given to another owner since the bell rang: both books are read.
     owners = sorted({seen.strategy_id, body.strategy_id})
-    if store.EXTERNAL in owners:
+    is_given = isinstance(body, FillRecorded) and body.intent_id is None
+    if store.EXTERNAL in owners or is_given:
         await writer.note_external(connection, seen)
     said: list[Envelope] = []
     for strategy_id in owners:

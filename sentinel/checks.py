@@ -129,7 +129,7 @@ CHECKS: Final = (
             AND i.created_at > clock_timestamp() - make_interval(secs => $1))
           AND NOT EXISTS (
             SELECT 1 FROM fills f WHERE f.account_id = h.id AND f.strategy_id = h.strategy_id
-              AND f.root = h.root AND f.role = 'transfer' AND f.active
+              AND f.root = h.root AND f.intent_id IS NULL AND f.active
               AND f.recorded_at > h.said_at)
         """,
     ),

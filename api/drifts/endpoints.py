@@ -13,7 +13,7 @@ from api.access import SESSION, Router
 from api.commands import service as commands
 from api.deps import CurrentUser, ReadConn, Resources
 from api.drifts import queries
-from api.drifts.schemas import AskedOut, DriftOut
+from api.drifts.schemas import AskedOut, DriftOut, GiveIn
 from api.security.sessions import SignedIn
 from api.wire import PathId
 from shared.db import audit
@@ -35,6 +35,13 @@ async def list_drifts(
 async def release(user: CurrentUser, resources: Resources, drift_id: PathId) -> AskedOut:
     """Entries of the root may go again, until something else differs."""
     return await _ask(resources, user, "release_drift", drift_id, {})
+
+
+@router.post("/{drift_id}/give/", status_code=status.HTTP_202_ACCEPTED)
+async def give(user: CurrentUser, resources: Resources, drift_id: PathId, body: GiveIn) -> AskedOut:
+    """What others hold there becomes the strategy's: its book follows, the account's stays."""
+    more: dict[str, object] = {"strategy_id": body.strategy_id}
+    return await _ask(resources, user, "give_external", drift_id, more)
 
 
 async def _ask(

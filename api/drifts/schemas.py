@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
-from api.schemas import Answer
+from pydantic import Field
+
+from api.schemas import Answer, Body
+from api.wire import BIGINT_MAX
 
 
 class DriftOut(Answer):
@@ -27,6 +31,12 @@ class DriftOut(Answer):
     released_at: datetime | None
     ended_at: datetime | None
     ending: str | None
+
+
+class GiveIn(Body):
+    """A strategy of the same user that trades the account."""
+
+    strategy_id: Annotated[int, Field(ge=1, le=BIGINT_MAX)]
 
 
 class AskedOut(Answer):

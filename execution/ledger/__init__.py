@@ -130,6 +130,10 @@ class PostgresLedger:
         async with unit_of_work(self._engine) as connection:
             return await drifts.release(connection, command, self._clock.now())
 
+    async def give_external(self, command: Command) -> list[Envelope]:
+        async with unit_of_work(self._engine) as connection:
+            return await drifts.give_by_hand(connection, command, self._clock.now())
+
     # --- protection ---
     async def legs_off(self, held: Sequence[Lease]) -> list[LegOffset]:
         async with read_only(self._engine) as connection:

@@ -15,11 +15,20 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from execution.ledger import wishes
+from execution.ledger.gifts import give
 from execution.ledger.journal import Journal
 from shared.contracts.drifts import DriftEnded, DriftFound
 from shared.contracts.envelope import Envelope
 from shared.domain.calendar import trade_date
-from shared.domain.drift import Change, Drift, DriftKind, Standing, drifts_of, settle
+from shared.domain.drift import (
+    Change,
+    Drift,
+    DriftKind,
+    Standing,
+    drifts_of,
+    followed,
+    settle,
+)
 from shared.domain.drift_books import Shelf, target_side
 from shared.domain.ids import AccountId, ConnectionId, StrategyId
 from shared.domain.rules import StrategyRules
@@ -28,7 +37,9 @@ from shared.domain.signal_json import signal_from_json
 from shared.domain.symbols import root_of
 from shared.ports.ledger import (
     FOREIGN_AFTER_S,
+    GIVEN,
     MISSED_AFTER_S,
+    NOT_GIVEN,
     NOT_RELEASED,
     RELEASED,
     Command,
@@ -87,7 +98,7 @@ _ASKED: Final = text("""
         SELECT 1 FROM intents o WHERE o.account_id = sa.account_id AND o.ended_at IS NULL
           AND o.strategy_id = sa.strategy_id AND o.root = i.root)
       AND NOT EXISTS (
-        SELECT 1 FROM fills f JOIN intents o ON o.id = f.intent_id
+        SELECT 1 FROM fills f LEFT JOIN intents o ON o.id = f.intent_id
         WHERE f.account_id = sa.account_id AND f.strategy_id = sa.strategy_id
           AND f.contract = i.contract AND f.recorded_at >= s.received_at
           AND (o.signal_id IS DISTINCT FROM s.id OR o.parent_id IS NOT NULL))
@@ -114,6 +125,13 @@ _END: Final = text("""
 """)
 _LOOKED: Final = text("""
     UPDATE drifts SET clean_looks = :looks, clean_at = :now WHERE id = :id AND ended_at IS NULL
+""")
+# Where the drift stands, if its owner trades the strategy in that account.
+_MEANT: Final = text("""
+    SELECT d.account_id, d.contract, s.id AS strategy_id FROM drifts d
+    JOIN strategies s ON s.id = :strategy AND s.user_id = d.user_id AND s.deleted_at IS NULL
+    JOIN strategy_accounts l ON l.strategy_id = s.id AND l.account_id = d.account_id
+    WHERE d.id = :drift AND d.user_id = :user AND d.ended_at IS NULL
 """)
 _RELEASE: Final = text("""
     UPDATE drifts SET released_at = :now
@@ -142,8 +160,10 @@ async def look(
     sure = await _change(connection, sorted(first.accounts), nets, now)
     await _end(journal, sure.changed, "changed")
     await _end(journal, sure.ended, "clean")
-    for drift in sure.opened:
-        await _open(journal, drift)
+    opened = {drift: await _open(journal, drift) for drift in sure.opened}
+    for drift in followed(sure.opened):
+        if await give(journal, drift.account_id, drift.contract, drift.strategy_id):
+            await _end(journal, [Standing(opened[drift], drift)], "followed")
     for standing, looks in sure.looks:
         parameters = {"id": standing.id, "looks": looks, "now": now}
         await connection.execute(_LOOKED, parameters)
@@ -157,6 +177,34 @@ async def release(connection: AsyncConnection, command: Command, now: datetime) 
     parameters = {"id": key, "user": command.user_id, "now": now}
     released = (await connection.execute(_RELEASE, parameters)).first() is not None
     return await wishes.answer(connection, command, *(RELEASED if released else NOT_RELEASED), now)
+
+
+async def give_by_hand(
+    connection: AsyncConnection, command: Command, now: datetime
+) -> list[Envelope]:
+    """All that others hold where a drift stands becomes a strategy's, as its owner says."""
+    found = await _meant(connection, command)
+    if found is None:
+        return await wishes.answer(connection, command, *NOT_GIVEN, now)
+    account, contract, strategy = found
+    journal = await Journal.open(connection, [account], now)
+    given = await give(journal, account, contract, strategy)
+    events = await journal.close()
+    told = await wishes.answer(connection, command, *(GIVEN if given else NOT_GIVEN), now)
+    return [*events, *told]
+
+
+async def _meant(
+    connection: AsyncConnection, command: Command
+) -> tuple[AccountId, str, StrategyId] | None:
+    wanted = [command.detail.get(name) for name in ("drift_id", "strategy_id")]
+    if not all(isinstance(each, int) for each in wanted):
+        return None
+    parameters = {"drift": wanted[0], "strategy": wanted[1], "user": command.user_id}
+    row = (await connection.execute(_MEANT, parameters)).first()
+    if row is None:
+        return None
+    return AccountId(row.account_id), row.contract, StrategyId(row.strategy_id)
 
 
 def _nets_of(nets: Nets, broker_account: int) -> dict[str, int]:
@@ -223,7 +271,7 @@ def _standing(row: Any) -> Standing:
     return Standing(row.id, drift, row.clean_looks, row.clean_at, row.released_at is not None)
 
 
-async def _open(journal: Journal, drift: Drift) -> None:
+async def _open(journal: Journal, drift: Drift) -> int:
     row = {
         "user_id": journal.accounts[drift.account_id].user_id,
         "account_id": drift.account_id,
@@ -236,7 +284,7 @@ async def _open(journal: Journal, drift: Drift) -> None:
         "policy": drift.policy.value,
         "now": journal.now,
     }
-    key = (await journal.connection.execute(_OPEN, row)).scalar_one()
+    key = int((await journal.connection.execute(_OPEN, row)).scalar_one())
     body = DriftFound(
         drift_id=key,
         account_id=drift.account_id,
@@ -250,6 +298,7 @@ async def _open(journal: Journal, drift: Drift) -> None:
         holds_entries=drift.holds_entries,
     )
     journal.tell(drift.account_id, body, str(key), None, f"drift:{key}")
+    return key
 
 
 async def _end(journal: Journal, some: Sequence[Standing], ending: str) -> None:

@@ -194,6 +194,27 @@ def _one(owners: Sequence[OwnBook]) -> OwnBook | None:
     return owners[0] if len(owners) == 1 else None
 
 
+def followed(opened: Sequence[Drift]) -> tuple[Drift, ...]:
+    """Those that their one owner's book follows: what others closed of it, and no more.
+
+    A fill is not split: where somebody closed more than was held, the rest is a position that a
+    person has to give to somebody.
+    """
+    beyond = {
+        (drift.account_id, drift.contract)
+        for drift in opened
+        if drift.kind is DriftKind.MANUAL_ENTRY
+    }
+    return tuple(
+        drift
+        for drift in opened
+        if drift.kind is DriftKind.MANUAL_EXIT
+        and drift.strategy_id != NOBODY
+        and drift.policy in (DriftPolicy.FOLLOW, DriftPolicy.HEAL)
+        and (drift.account_id, drift.contract) not in beyond
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A drift that was named and has not ended. `released`: a person lets entries through."""

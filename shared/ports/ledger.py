@@ -83,6 +83,12 @@ MISSED_AFTER_S: Final = 1.0
 # Answers to "let entries through although the books have parted": status, code, message.
 RELEASED: Final = ("done", "command.done", "Entries may go again, until something else differs.")
 NOT_RELEASED: Final = ("refused", "drift.unknown", "No difference of yours is held there now.")
+GIVEN: Final = ("done", "command.done", "What others traded there is the strategy's now.")
+NOT_GIVEN: Final = (
+    "refused",
+    "drift.nothing_to_give",
+    "Nothing of others is there to give, or the strategy does not trade that account.",
+)
 
 # A leg without anything to close is cancelled after this long: fills may come in parts.
 ORPHANED_AFTER_S: Final = 1.0
@@ -265,6 +271,9 @@ class Ledger(Protocol):
 
     async def release_drift(self, command: Command) -> list[Envelope]:
         """A person lets entries through; the deed and the answer in one transaction."""
+
+    async def give_external(self, command: Command) -> list[Envelope]:
+        """A person gives what others hold where a drift stands to a strategy, likewise."""
 
     # --- protection ---
     async def legs_off(self, held: Sequence[Lease]) -> list[LegOffset]: ...

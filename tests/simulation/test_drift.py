@@ -173,6 +173,25 @@ def test_who_undoes_it_is_let_go_by_two_looks_unless_blocked(policy: DriftPolicy
     run_virtual(life())
 
 
+@pytest.mark.parametrize("hand", [_sells_all, _sells_a_part])
+def test_a_book_that_follows_is_settled_at_once(hand: Hand) -> None:
+    async def life() -> None:
+        async with house() as home, lives(home):
+            follow(home, DriftPolicy.FOLLOW)
+            await opened(home)
+            await hand(home)
+            await home.until(lambda: home.net() != 3, NAMED_S_MAX)
+            await home.rest()
+            left = home.executor.watch.net()
+            assert home.net() == left
+            assert home.is_covered()
+            assert [row.ending for row in home.store.drifts.rows()] == ["followed"]
+            home.enter(Side.BUY, 1)
+            await home.until(lambda: home.net() == left + 1 and home.is_covered())
+
+    run_virtual(life())
+
+
 def test_an_ordinary_day_is_silent() -> None:
     async def life() -> None:
         async with house(strategies=2) as home, lives(home):

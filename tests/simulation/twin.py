@@ -133,6 +133,10 @@ class TwinLedger:
         with self._store.undo.transaction():
             return drifts.release(self._store, command, self._now)
 
+    async def give_external(self, command: Command) -> list[Envelope]:
+        with self._store.undo.transaction():
+            return drifts.give_by_hand(self._store, command, self._now)
+
     # --- protection ---
     async def legs_off(self, held: Sequence[Lease]) -> list[LegOffset]:
         return protection.legs_off(self._store, _ids(held))

@@ -243,3 +243,65 @@ async def test_every_drift_is_told_with_its_beginning_and_its_end(world: World) 
     await look(world)
     told = [row["type"] for row in await world.table("outbox") if row["type"].startswith("drift.")]
     assert told == ["drift.found.v1", "drift.ended.v1"]
+
+
+async def test_a_book_follows_what_others_closed_of_it(world: World) -> None:
+    await held(world, DriftPolicy.FOLLOW)
+    await world.tell(*world.foreign_fill(Action.SELL))
+    await look(world)
+    assert (await world.position(), await world.position(-1)) == (0, 0)
+    (row,) = await world.table("drifts")
+    assert (row["code"], row["ending"]) == ("drift.manual_exit", "followed")
+    assert await standing(world) == []
+    fills = await world.rows("fills", account_id=world.accounts[0])
+    assert {each["strategy_id"] for each in fills} == {world.strategies[0]}
+    told = [each["type"] for each in await world.table("outbox")]
+    assert told.count("fill.recorded.v1") == 3  # the entry, the trade, and that it was given
+    await look(world)
+    signal = await world.signal(BUY)
+    assert (await world.decision(signal))[0] == "PLANNED"
+
+
+async def test_a_book_does_not_follow_into_a_position_nobody_asked_for(world: World) -> None:
+    await held(world, DriftPolicy.FOLLOW)
+    await world.tell(*world.foreign_fill(Action.SELL, 3))
+    await look(world)
+    assert (await world.position(), await world.position(-1)) == (1, -3)
+    assert await codes(world) == ["drift.manual_entry", "drift.manual_exit"]
+
+
+async def test_a_person_gives_what_others_hold_to_a_strategy(world: World) -> None:
+    await world.tell(*world.foreign_fill(Action.BUY, 2))
+    await look(world)
+    (row,) = await standing(world)
+    detail = {"drift_id": row["id"], "strategy_id": world.strategies[1]}
+    told = await world.ledger.give_external(await world.ask("give_external", detail))
+    assert told[-1].body["code"] == "command.done"
+    assert (await world.position(1), await world.position(-1)) == (2, 0)
+    again = await world.ledger.give_external(await world.ask("give_external", detail))
+    assert again[-1].body["code"] == "drift.nothing_to_give"
+    await look(world)
+    await look(world)
+    assert await codes(world) == []
+
+
+async def test_only_what_came_since_others_were_flat_is_given(world: World) -> None:
+    for action, qty in ((Action.BUY, 1), (Action.SELL, 1), (Action.BUY, 2)):
+        await world.tell(*world.foreign_fill(action, qty))
+    await look(world)
+    (row,) = await standing(world)
+    detail = {"drift_id": row["id"], "strategy_id": world.strategies[0]}
+    await world.ledger.give_external(await world.ask("give_external", detail))
+    given = await world.rows("fills", strategy_id=world.strategies[0])
+    assert [int(each["qty"]) for each in given] == [2]
+
+
+@pytest.mark.parametrize("wrong", [{"strategy_id": 4711}, {"drift_id": 4711}, {"drift_id": "x"}])
+async def test_what_is_not_there_is_not_given(world: World, wrong: dict[str, object]) -> None:
+    await world.tell(*world.foreign_fill(Action.BUY, 2))
+    await look(world)
+    (row,) = await standing(world)
+    detail = {"drift_id": row["id"], "strategy_id": world.strategies[0], **wrong}
+    (told,) = await world.ledger.give_external(await world.ask("give_external", detail))
+    assert told.body["code"] == "drift.nothing_to_give"
+    assert await world.position(-1) == 2

@@ -72,11 +72,20 @@ async def test_to_release_one_is_a_command_with_an_audit_row(ada: Browser, town:
     assert (noted.actor, noted.action) == ("Ada", "drift.release_drift")
 
 
+async def test_to_give_one_away_names_the_strategy(ada: Browser, town: Town) -> None:
+    key = await drift(town, ada)
+    asked = await ada.post(f"/api/drifts/{key}/give/", {"strategy_id": 7}, 202)
+    [row] = await town.rows(select(commands).where(commands.c.id == asked["command_id"]))
+    assert (row.kind, row.detail) == ("give_external", {"drift_id": key, "strategy_id": 7})
+    await ada.post(f"/api/drifts/{key}/give/", {}, 422)
+
+
 async def test_anothers_is_as_unknown_as_none(ada: Browser, bob: Browser, town: Town) -> None:
     key = await drift(town, ada)
     assert await bob.get("/api/drifts/") == []
     refused = await bob.post(f"/api/drifts/{key}/release/", status=404)
     assert refused["code"] == "drift.unknown"
+    await bob.post(f"/api/drifts/{key}/give/", {"strategy_id": 7}, 404)
     assert refused == await bob.post(f"/api/drifts/{key + 1000}/release/", status=404) | {
         "correlation_id": refused["correlation_id"]
     }

@@ -11,7 +11,7 @@ from typing import Final
 from shared.contracts.drifts import DriftEnded, DriftFound
 from shared.contracts.envelope import Envelope
 from shared.domain.calendar import trade_date
-from shared.domain.drift import Change, Drift, Standing, drifts_of, settle
+from shared.domain.drift import Change, Drift, Standing, drifts_of, followed, settle
 from shared.domain.drift_books import Shelf, target_side
 from shared.domain.ids import AccountId, ConnectionId, StrategyId
 from shared.domain.order import IntentState
@@ -20,13 +20,15 @@ from shared.domain.signal_json import signal_from_json
 from shared.domain.symbols import root_of
 from shared.ports.ledger import (
     FOREIGN_AFTER_S,
+    GIVEN,
     MISSED_AFTER_S,
+    NOT_GIVEN,
     NOT_RELEASED,
     RELEASED,
     Command,
     Nets,
 )
-from tests.simulation.ledger import wishes
+from tests.simulation.ledger import gifts, wishes
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.ledger.scenes import AT_WORK
 from tests.simulation.rows import DecisionRow, DriftRow, FillRow, IntentRow, SignalRow
@@ -52,8 +54,10 @@ def look(
     journal = Journal.open(store, change.accounts, now)
     _end(journal, change.changed, "changed")
     _end(journal, change.ended, "clean")
-    for drift in change.opened:
-        _open(journal, drift)
+    opened = {drift: _open(journal, drift) for drift in change.opened}
+    for drift in followed(change.opened):
+        if gifts.give(journal, drift.account_id, drift.contract, drift.strategy_id):
+            _end(journal, [Standing(opened[drift], drift)], "followed")
     for standing, looks in change.looks:
         row = store.drifts.one(standing.id)
         store.drifts.put(row.id, replace(row, clean_looks=looks, clean_at=now))
@@ -72,6 +76,29 @@ def release(store: Store, command: Command, now: datetime) -> list[Envelope]:
         return wishes.answer(store, command, *NOT_RELEASED, now)
     store.drifts.put(row.id, replace(row, released_at=now))
     return wishes.answer(store, command, *RELEASED, now)
+
+
+def give_by_hand(store: Store, command: Command, now: datetime) -> list[Envelope]:
+    row = store.drifts.get(_number(command, "drift_id"))
+    strategy = StrategyId(_number(command, "strategy_id"))
+    if (
+        row is None
+        or row.user_id != command.user_id
+        or row.ended_at is not None
+        or (strategy, row.drift.account_id) not in store.links
+        or store.strategies.one(strategy).deleted
+        or store.strategies.one(strategy).strategy.user_id != row.user_id
+    ):
+        return wishes.answer(store, command, *NOT_GIVEN, now)
+    journal = Journal.open(store, [row.drift.account_id], now)
+    given = gifts.give(journal, row.drift.account_id, row.drift.contract, strategy)
+    told = wishes.answer(store, command, *(GIVEN if given else NOT_GIVEN), now)
+    return [*journal.close(), *told]
+
+
+def _number(command: Command, name: str) -> int:
+    wanted = command.detail.get(name)
+    return wanted if isinstance(wanted, int) else 0
 
 
 def _change(
@@ -202,12 +229,12 @@ def _others_traded(store: Store, order: IntentRow, signal: SignalRow) -> bool:
 
 def _is_anothers(store: Store, fill: FillRow, signal: SignalRow) -> bool:
     if fill.intent_id is None:
-        return False
+        return True
     intent = store.intents.one(fill.intent_id).intent
     return intent.signal_id != signal.id or intent.parent is not None
 
 
-def _open(journal: Journal, drift: Drift) -> None:
+def _open(journal: Journal, drift: Drift) -> int:
     key = journal.store.next_drift()
     user = journal.store.risk.one(drift.account_id).user_id
     journal.store.drifts.put(key, DriftRow(key, user, drift, journal.now))
@@ -224,6 +251,7 @@ def _open(journal: Journal, drift: Drift) -> None:
         holds_entries=drift.holds_entries,
     )
     journal.tell(drift.account_id, body, str(key), None, f"drift:{key}")
+    return key
 
 
 def _end(journal: Journal, some: Collection[Standing], ending: str) -> None:

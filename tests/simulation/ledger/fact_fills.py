@@ -9,7 +9,7 @@ from typing import Final
 
 from shared.contracts.orders import FillFeeKnown, FillRecorded, FillVoided
 from shared.contracts.positions import PositionChanged
-from shared.domain.ids import AccountId, IntentId
+from shared.domain.ids import AccountId, IntentId, SignalId
 from shared.domain.instruments import PRODUCTS
 from shared.domain.order import BrokerStatus, IntentState, may_follow
 from shared.domain.position import FLAT
@@ -33,7 +33,7 @@ def apply(journal: Journal, account: AccountId, fact: FillFact) -> set[IntentId]
     journal.store.fills.put((account, fact.fill_id), row)
     if row.active:
         _tell(journal, row, intent)
-        _refold(journal, row)
+        refold(journal, row)
     return set() if intent is None else _count(journal, intent.id)
 
 
@@ -101,7 +101,7 @@ def _void(journal: Journal, row: FillRow) -> set[IntentId]:
         account_id=account, fill_id=fill, strategy_id=row.strategy_id, contract=row.contract
     )
     journal.tell(account, body, f"{account}:{fill}", None, f"fill:{fill}")
-    _refold(journal, row)
+    refold(journal, row)
     return set() if row.intent_id is None else _count(journal, row.intent_id)
 
 
@@ -124,7 +124,13 @@ def apply_fee(journal: Journal, fact: FeeFact) -> None:
 
 def _tell(journal: Journal, row: FillRow, intent: IntentRow | None) -> None:
     signal = None if intent is None else intent.intent.signal_id
-    body = FillRecorded(
+    key = f"{row.account_id}:{row.broker_fill_id}"
+    about = f"fill:{row.broker_fill_id}"
+    journal.tell(row.account_id, _body(row, signal), key, signal, about)
+
+
+def _body(row: FillRow, signal: SignalId | None) -> FillRecorded:
+    return FillRecorded(
         account_id=row.account_id,
         fill_id=row.broker_fill_id,
         order_id=row.broker_order_id,
@@ -137,15 +143,20 @@ def _tell(journal: Journal, row: FillRow, intent: IntentRow | None) -> None:
         action=row.action.value,
         qty=row.qty,
         price=row.price,
-        fee_usd=None,
+        fee_usd=row.fee_usd,
         trade_date=row.trade_date,
         filled_at=row.filled_at,
     )
-    key = f"{row.account_id}:{row.broker_fill_id}"
-    journal.tell(row.account_id, body, key, signal, f"fill:{row.broker_fill_id}")
 
 
-def _refold(journal: Journal, of: FillRow) -> None:
+def tell_given(journal: Journal, row: FillRow) -> None:
+    """Again, with its new owner."""
+    told = _body(row, None)
+    key = f"{row.account_id}:{row.broker_fill_id}:{row.strategy_id}"
+    journal.tell_again(row.account_id, told, key, f"fill:{row.broker_fill_id}")
+
+
+def refold(journal: Journal, of: FillRow) -> None:
     """The owner's position in the contract: the fold of all its fills."""
     store = journal.store
     owner = (of.account_id, of.strategy_id, of.contract)
