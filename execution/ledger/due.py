@@ -54,7 +54,7 @@ _HELD: Final = text(f"""
     JOIN LATERAL (
       SELECT i.created_at FROM intents i
       WHERE i.account_id = o.account_id AND i.strategy_id = o.strategy_id
-        AND i.contract = o.contract AND i.role = 'entry'
+        AND i.contract = o.contract AND i.role = 'entry' AND i.cause <> 'average'
         AND (i.filled_qty > 0 OR i.ended_at IS NULL)
       ORDER BY i.account_seq DESC LIMIT 1
     ) e ON true

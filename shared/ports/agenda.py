@@ -24,8 +24,9 @@ from shared.ports.ledger import Lease
 class Holding:
     """What a strategy holds in one contract of an account; 0 where only an entry works for it.
 
-    `began_at` is when its newest entry that filled or may still fill was made, `ruled_since` when
-    somebody last changed the strategy or the account.
+    `began_at` is when its newest entry that filled or may still fill was made; what the price alone
+    asked for is nobody's word and does not count. `ruled_since` is when somebody last changed the
+    strategy or the account.
     """
 
     user_id: UserId

@@ -21,10 +21,12 @@ from shared.domain.rules import AccountRules, StrategyRules
 from shared.domain.rules.bracket import AverageDown, Bracket, DistanceUnit, Stop, Target
 from shared.domain.rules.entries import EntryRules
 from shared.domain.rules.limits import Limits
+from shared.ports.agenda import Duty, Holding
 from shared.ports.averaging import ADD_WITHIN, Averaging
 from shared.ports.broker import Accepted, Refused
 from shared.ports.ledger import DRIFT, Claimed, Claims
 from tests.contract.ledger.postgres_world import PostgresWorld
+from tests.contract.ledger.test_agenda import agenda_of
 from tests.contract.ledger.twin_world import TwinWorld
 from tests.contract.ledger.world import BUY, CLOSE, SELL, Row, World
 from tests.simulation.ledger.averages import TwinAveraging
@@ -281,6 +283,25 @@ async def test_a_position_whose_stop_is_missing_waits(world: World) -> None:
     assert found is not None
     assert (found.stop, found.is_stopped) == (None, True)
     assert await add(world, "19995") is None
+
+
+async def test_an_add_makes_a_position_no_younger(world: World) -> None:
+    """What is due at a window's end or a roll goes by when somebody last asked for it."""
+    await hold(world)
+    began = world.clock.now()
+    await world.advance(60)
+    (world.lease,) = await world.ledger.renew_leases("me")
+    await add(world, "19995")
+    await send_at(world, "19995")
+    seen: list[tuple[int, bool]] = []
+
+    def note(holding: Holding) -> list[Duty]:
+        if holding.account_id == world.accounts[0]:
+            seen.append((holding.net_qty, holding.began_at == began))
+        return []
+
+    await agenda_of(world).keep([world.lease], note)
+    assert seen == [(3, True)]
 
 
 async def test_the_next_position_counts_anew(world: World) -> None:

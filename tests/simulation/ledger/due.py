@@ -80,6 +80,7 @@ def _newest_entry(store: Store, owner: _Owner) -> IntentRow | None:
         for row in store.intents.rows()
         if row.owner == (owner[0], owner[1], owner[2])
         and row.role is Role.ENTRY
+        and row.intent.cause is not Cause.AVERAGE
         and (row.filled_qty > 0 or row.ended_at is None)
     )
     return max(entries, key=lambda row: row.account_seq, default=None)
