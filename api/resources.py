@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,6 +16,9 @@ from shared.contracts.envelope import Envelope
 from shared.domain.rules.prop import NewsWindow
 from shared.ports.clock import Clock
 from shared.runtime.readiness import Readiness
+
+# Of figures made at once: Python lets one thread run at a time anyhow.
+_THINKING_MAX: Final = 1
 
 
 class Bell(Protocol):
@@ -27,7 +31,8 @@ class Bell(Protocol):
 class Resources:
     """Shared by all requests. `random_bytes(n)` is unguessable.
 
-    `news`: the installation's windows in which prop accounts do not enter.
+    `news`: the installation's windows in which prop accounts do not enter. `thinking`: whoever
+    makes figures of many rows takes its turn, in a thread, so that alerts are answered meanwhile.
     """
 
     settings: ApiSettings
@@ -39,3 +44,4 @@ class Resources:
     captcha: Captcha
     readiness: Readiness
     news: tuple[NewsWindow, ...] = ()
+    thinking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_THINKING_MAX))

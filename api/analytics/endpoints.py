@@ -12,14 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.access import SESSION, Router
 from api.analytics.schemas import AnalyticsOut, PeriodOut
-from api.analytics.selection import Selection, closed_trades
-from api.deps import CurrentUser, ReadConn
+from api.analytics.selection import Selection, figures
+from api.deps import CurrentUser, ReadConn, Resources
 from api.recorder import queries as records
 from api.recorder.schemas import RecordedOut, RecordedPositionsOut
 from api.wire import ExactJson, PathId, QueryText
 from shared.db.tables.strategies import strategies
+from shared.db.uow import read_only
 from shared.domain.errors import NotFound
 from shared.domain.statistics.analytics import Analytics, Period, analytics
+from shared.domain.statistics.closed import ClosedTrade
 
 _OPEN_MAX: Final = 1_000
 
@@ -35,21 +37,22 @@ Day = Annotated[date | None, Query()]
 @strategy.get("/{strategy_id}/analytics/", response_model=AnalyticsOut)
 async def of_strategy(
     user: CurrentUser,
-    connection: ReadConn,
+    resources: Resources,
     strategy_id: PathId,
     since: Day = None,
     until: Day = None,
 ) -> ExactJson:
     """Of its closed trades; also of a deleted strategy, whose trades stay."""
-    await _require(connection, strategy_id)
+    async with read_only(resources.engine, user.user_id) as connection:
+        await _require(connection, strategy_id)
     selection = Selection(strategy_id=strategy_id, since=since, until=until)
-    return ExactJson(_out(analytics(await closed_trades(connection, user, selection))))
+    return ExactJson(await figures(resources, user, selection, _analytics))
 
 
 @router.get("/", response_model=AnalyticsOut)
 async def of_all(
     user: CurrentUser,
-    connection: ReadConn,
+    resources: Resources,
     strategy: QueryText = "",
     symbol: QueryText = "",
     timeframe: QueryText = "",
@@ -59,7 +62,7 @@ async def of_all(
 ) -> ExactJson:
     """Of the closed trades of a filter."""
     selection = Selection("", strategy, symbol, timeframe, account, since, until)
-    return ExactJson(_out(analytics(await closed_trades(connection, user, selection))))
+    return ExactJson(await figures(resources, user, selection, _analytics))
 
 
 @strategy.get("/{strategy_id}/positions/")
@@ -75,6 +78,10 @@ async def _require(connection: AsyncConnection, strategy_id: int) -> None:
     query = select(strategies.c.id).where(strategies.c.id == strategy_id)
     if (await connection.execute(query)).first() is None:
         raise NotFound("strategy.unknown", "There is no such strategy.")
+
+
+def _analytics(trades: list[ClosedTrade]) -> AnalyticsOut:
+    return _out(analytics(trades))
 
 
 def _out(found: Analytics) -> AnalyticsOut:

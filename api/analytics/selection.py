@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Text, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.resources import Resources
 from api.security.sessions import SignedIn
 from shared.db.tables.accounts import accounts
 from shared.db.tables.records import trades
 from shared.db.tables.strategies import strategies
+from shared.db.uow import read_only
+from shared.domain.errors import Unavailable
 from shared.domain.names import name_key
 from shared.domain.statistics.closed import ClosedTrade
 
 # Beyond it the newest are looked at: more than anybody trades by hand or by rule.
 TRADES_MAX: Final = 200_000
+WAIT_S: Final = 20.0
+_ROWS_AT_ONCE: Final = 1_000
 _COLUMNS: Final = (
     trades.c.net_usd,
     trades.c.gross_usd,
@@ -28,6 +34,8 @@ _COLUMNS: Final = (
     trades.c.exit_at,
     trades.c.trade_date,
 )
+
+Figures = TypeVar("Figures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +56,55 @@ class Selection:
         return not self.user or self.user.casefold() == user.username.casefold()
 
 
-async def closed_trades(
+async def figures(
+    resources: Resources,
+    user: SignedIn,
+    selection: Selection,
+    make: Callable[[list[ClosedTrade]], Figures],
+) -> Figures:
+    """What `make` makes of the closed trades, newest exit first.
+
+    A hundred thousand of them take a second or two: they are read in parts and counted in a
+    thread, so that the loop that answers alerts goes on. Who waits for a turn holds no connection
+    of the database meanwhile. Raises Unavailable `figures.busy` after `WAIT_S`.
+    """
+    try:
+        async with asyncio.timeout(WAIT_S):
+            await resources.thinking.acquire()
+    except TimeoutError as error:
+        raise Unavailable("figures.busy", "Many figures are being made; try again.") from error
+    try:
+        async with read_only(resources.engine, user.user_id) as connection:
+            found = await _closed_trades(connection, user, selection)
+        return await asyncio.to_thread(make, found)
+    finally:
+        resources.thinking.release()
+
+
+async def _closed_trades(
     connection: AsyncConnection, user: SignedIn, selection: Selection
 ) -> list[ClosedTrade]:
-    """Newest exit first."""
     if not selection.is_of(user):
         return []
     query: Select[Any] = select(*_COLUMNS).where(*_where(selection))
     query = query.order_by(trades.c.exit_at.desc(), trades.c.id.desc()).limit(TRADES_MAX)
-    return [
-        ClosedTrade(
-            net_usd=row.net_usd,
-            gross_usd=row.gross_usd,
-            fees_usd=row.fees_usd,
-            qty_contracts=row.qty,
-            entry_at=row.entry_at,
-            exit_at=row.exit_at,
-            trade_date=row.trade_date,
-        )
-        for row in await connection.execute(query)
-    ]
+    found: list[ClosedTrade] = []
+    rows = await connection.stream(query, execution_options={"yield_per": _ROWS_AT_ONCE})
+    async for part in rows.partitions():
+        found.extend(_trade(row) for row in part)
+    return found
+
+
+def _trade(row: Row[Any]) -> ClosedTrade:
+    return ClosedTrade(
+        net_usd=row.net_usd,
+        gross_usd=row.gross_usd,
+        fees_usd=row.fees_usd,
+        qty_contracts=row.qty,
+        entry_at=row.entry_at,
+        exit_at=row.exit_at,
+        trade_date=row.trade_date,
+    )
 
 
 def of_account(account: str) -> ColumnElement[bool]:

@@ -83,7 +83,7 @@ async def list_statistics(_: CurrentUser, wrap: bool = False) -> list[StatOut] |
 @router.get("/get-widget-info/", response_model=WidgetOut)
 async def get_widget_info(
     who: CurrentUser,
-    connection: ReadConn,
+    resources: Resources,
     user: QueryText = "",
     strategy: QueryText = "",
     symbol: QueryText = "",
@@ -95,7 +95,7 @@ async def get_widget_info(
 ) -> ExactJson:
     """All figures of the closed trades of a filter, and what can be filtered by."""
     selection = Selection(user, strategy, symbol, timeframe, account, since, until)
-    return ExactJson(await queries.widget_info(connection, who, selection))
+    return ExactJson(await queries.widget_info(resources, who, selection))
 
 
 @settings.get("/settings/")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, func, select, text, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.analytics.selection import Selection, closed_trades, of_account
+from api.analytics.selection import Selection, figures, of_account
 from api.connections.store import CONNECTIONS_MAX
 from api.profiles import service
 from api.profiles.schemas import AccountNameOut, LimitsOut, NamedOut, UserNameOut, WidgetOut
+from api.resources import Resources
 from api.security.sessions import SignedIn
 from api.settings import ApiSettings
 from api.users.keys import KEYS_MAX
@@ -20,6 +22,7 @@ from shared.db.tables.people import api_keys
 from shared.db.tables.records import recorded_positions, trades
 from shared.db.tables.signals import alerts
 from shared.db.tables.strategies import strategies
+from shared.db.uow import read_only
 from shared.domain.money import Usd
 from shared.domain.statistics.widget import Widget, widget
 
@@ -31,20 +34,23 @@ _MINUTE: Final = text("interval '1 minute'")
 _SECONDS_A_MINUTE: Final = 60
 
 
-async def widget_info(
-    connection: AsyncConnection, user: SignedIn, selection: Selection
-) -> WidgetOut:
+async def widget_info(resources: Resources, user: SignedIn, selection: Selection) -> WidgetOut:
     """Figures of the filter; the lists are of everything, so that a filter can be changed."""
-    found = await closed_trades(connection, user, selection)
-    figures = widget(found, await _capital(connection, selection))
-    return WidgetOut(
-        **_figures(figures),
-        strategies=[NamedOut(name=name) for name in await _strategies(connection)],
-        users=[UserNameOut(username=user.username)],
-        symbols=[NamedOut(name=name) for name in await _names(connection, "ticker")],
-        timeFrames=[NamedOut(name=name) for name in await _names(connection, "timeframe")],
-        accounts=await _accounts(connection),
-    )
+    async with read_only(resources.engine, user.user_id) as connection:
+        capital_usd = await _capital(connection, selection)
+        lists = await _lists(connection, user)
+    make = partial(widget, capital_usd=capital_usd)
+    return WidgetOut(**_figures(await figures(resources, user, selection, make)), **lists)
+
+
+async def _lists(connection: AsyncConnection, user: SignedIn) -> dict[str, Any]:
+    return {
+        "strategies": [NamedOut(name=name) for name in await _strategies(connection)],
+        "users": [UserNameOut(username=user.username)],
+        "symbols": [NamedOut(name=name) for name in await _names(connection, "ticker")],
+        "timeFrames": [NamedOut(name=name) for name in await _names(connection, "timeframe")],
+        "accounts": await _accounts(connection),
+    }
 
 
 async def limits(connection: AsyncConnection, settings: ApiSettings) -> LimitsOut:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pytest
 from fastapi import FastAPI
 
+from api.analytics import selection
 from shared.domain.statistics.catalogue import STATS
 from tests.integration.api.desk import START, Browser, Desk, signed_in
 from tests.integration.api.helpers import Town
@@ -207,3 +208,16 @@ async def test_m100_what_a_strategy_holds(ada: Browser, app: FastAPI, town: Town
     assert (await ada.get(f"{path}/", wrap=1))["positions"] == [found]
     async with signed_in(app, town, "Bob") as bob:
         await bob.get(path, 404)
+
+
+async def test_m134_who_waits_for_figures_holds_no_connection_and_is_told(
+    ada: Browser, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alerts are committed over the same connections."""
+    monkeypatch.setattr(selection, "WAIT_S", 0.01)
+    resources = app.state.resources
+    async with resources.thinking:  # somebody's figures are being made
+        for path in ("/api/profiles/get-widget-info/", "/api/analytics/"):
+            assert (await ada.get(path, 503))["code"] == "figures.busy"
+    assert (await ada.get("/api/analytics/"))["total_trades"] == 0
+    assert resources.engine.pool.checkedout() == 0
