@@ -33,6 +33,7 @@ QTY: Final = 2
 # Of two contracts of MES at 5 USD a point: 40 USD are four points, and the legs are ten away.
 PROFIT: Final = Limits(daily_profit_usd=Decimal(40), on_reached=OnReached.FLATTEN)
 LOSS: Final = Limits(daily_loss_usd=Decimal(40), on_reached=OnReached.FLATTEN)
+QUOTES_GROW_OLD_S: Final = 20.0  # and the price of our own fill, too
 # A look, a command and an exit take at most a second each.
 KILLS_S: Final = [n / 50 for n in range(160)] if ALL else [0.0, 0.4, 1.0, 1.06, 1.5, 2.2]
 
@@ -93,5 +94,23 @@ def test_what_is_open_is_closed_once_whenever_the_process_ends(
                 is_left_once(home, code)
                 blocked = [row for row in home.intents(Role.ENTRY) if not row.filled_qty]
                 assert all(row.state is IntentState.BLOCKED for row in blocked)
+
+    run_virtual(life())
+
+
+def test_without_a_quote_the_brokers_word_is_enough() -> None:
+    """The price fell long ago, and nothing was said of it since; then the limit is set."""
+
+    async def life() -> None:
+        async with house() as home, lives(home, 1, looks):
+            await opened(home)
+            await home.world.price(ROOT, PRICE - 5)
+            await home.world.clock.sleep(QUOTES_GROW_OLD_S)
+            limit(home, LOSS)
+            await home.rest()
+            is_left_once(home, "risk.daily_loss")
+            (said,) = home.store.values.rows()
+            assert said.open_usd == Decimal("-52.50")  # bought at the ask, a tick higher
+            assert not home.store.prices.rows()
 
     run_virtual(life())
