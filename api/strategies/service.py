@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,7 +16,7 @@ from api.resources import Resources
 from api.security.sessions import SignedIn
 from api.strategies import links, versions
 from api.strategies.schemas import ChangeIn, CreateIn, DeletedOut, SavedOut
-from api.strategies.settings import columns_of, rules_of
+from api.strategies.settings import columns_of, require_no_circle, rules_of
 from shared.db.tables.strategies import strategies
 from shared.domain.errors import Conflict, NotFound
 from shared.domain.rules import FREE_STRATEGY, StrategyRules
@@ -25,6 +25,8 @@ from shared.domain.webhook_key import key_hash, webhook_key
 _FIRST_KEY: Final = 1
 _NAME_INDEX: Final = "uq_strategies_name"
 _HASH_BYTES: Final = 32
+# Changes of what follows what, one user's one after the other; read committed sees the last.
+_FOLLOWING: Final = text("SELECT pg_advisory_xact_lock(10, CAST(:user AS integer))")
 
 
 async def create(
@@ -77,6 +79,8 @@ async def change(
     await versions.keep(connection, strategy_id)  # one that is older than versions has none
     before = StrategyRules.model_validate(row.rules)
     rules = rules_of(body, before, strategy_id, await names_of(connection))
+    if rules.follows != before.follows:
+        await refuse_circle(connection, user, strategy_id, rules, before)
     columns = columns_of(body, today) | {"rules": rules.stored()}
     statement = update(strategies).where(strategies.c.id == strategy_id)
     with _unique_names():
@@ -132,6 +136,26 @@ async def names_of(connection: AsyncConnection) -> dict[int, str]:
     """Every strategy of the user that was not deleted: id -> name."""
     query = select(strategies.c.id, strategies.c.name).where(strategies.c.deleted_at.is_(None))
     return {row.id: row.name for row in await connection.execute(query)}
+
+
+async def refuse_circle(
+    connection: AsyncConnection,
+    user: SignedIn,
+    strategy_id: int,
+    rules: StrategyRules,
+    before: StrategyRules,
+) -> None:
+    """Raises InvalidInput `follow.circle`. Of two changes at once the later sees the earlier."""
+    await connection.execute(_FOLLOWING, {"user": user.user_id})
+    query = select(strategies.c.id, strategies.c.rules).where(strategies.c.deleted_at.is_(None))
+    follows = {
+        row.id: frozenset(
+            each.strategy_id for each in StrategyRules.model_validate(row.rules).follows
+        )
+        for row in await connection.execute(query)
+        if row.rules.get("follows")
+    }
+    require_no_circle(rules, before, strategy_id, follows)
 
 
 def unknown() -> NotFound:

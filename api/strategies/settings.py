@@ -139,3 +139,28 @@ def _require_own(
         raise invalid("follow.self", "A strategy cannot follow itself.", "rules.follows")
     if not followed - {each.strategy_id for each in before.follows} <= names.keys():
         raise invalid("follow.unknown", "There is no such strategy to follow.", "rules.follows")
+
+
+def require_no_circle(
+    rules: StrategyRules,
+    before: StrategyRules,
+    own_id: int,
+    follows: Mapping[int, frozenset[int]],
+) -> None:
+    """Strategies that wait for one another would never trade. Raises `follow.circle`.
+
+    `follows`: id -> ids that it follows, of every strategy of the user. One that stands in a
+    circle already may be changed in anything else.
+    """
+    if rules.follows == before.follows:
+        return
+    seen: set[int] = set()
+    ahead = [each.strategy_id for each in rules.follows]
+    while ahead:
+        followed = ahead.pop()
+        if followed == own_id:
+            message = "It would follow a strategy that follows it, itself or through others."
+            raise invalid("follow.circle", message, "rules.follows")
+        if followed not in seen:
+            seen.add(followed)
+            ahead += follows.get(followed, frozenset())

@@ -131,6 +131,8 @@ def _plan(fields: AlertFields, positions: _Positions, dialect: str) -> Signal:
             planned = _to_reverse(signal)
         case SignalKind.ORDER:
             planned = _to_order(signal, action)
+        case SignalKind.ADD:
+            planned = _to_add(signal)
         case SignalKind.STAND | SignalKind.CANCEL:
             planned = signal
         case _:
@@ -224,6 +226,19 @@ def _to_reverse(signal: Signal) -> Signal:
     if after is None:
         return signal
     return replace(signal, side=Side.BUY if after is Sentiment.LONG else Side.SELL)
+
+
+def _to_add(signal: Signal) -> Signal:
+    """The position before and after an add has one side, and is no flat one."""
+    told = {signal.prev_sentiment, signal.sentiment} - {None}
+    if Sentiment.FLAT in told or len(told) > 1:
+        raise refusal(
+            ParseCode.CONTRADICTION,
+            "An add is to a position, and leaves it on its side.",
+            before=str(signal.prev_sentiment),
+            after=str(signal.sentiment),
+        )
+    return replace(signal, sentiment=signal.sentiment or signal.prev_sentiment)
 
 
 def _to_order(signal: Signal, action: Action) -> Signal:

@@ -29,6 +29,7 @@ class Sentiment(StrEnum):
 
 class SignalKind(StrEnum):
     ORDER = "order"
+    ADD = "add"
     CLOSE = "close"
     TARGET = "target"
     STAND = "stand"
@@ -59,6 +60,8 @@ class Signal:
     """One alert, read. None means that the alert did not say; zero is a value.
 
     ORDER buys or sells: `side` is set, `quantity` None means the strategy's own size.
+    ADD buys or sells more of what is held, on its side; `sentiment`, where it is told, is that
+    side. Flat, or on the other side, it does nothing.
     CLOSE ends a position: with `sentiment` FLAT all of it; otherwise `close_percent` of it or
     `quantity` contracts of it, never both; all of it when neither is given. `prev_sentiment`
     names the side to end when the alert tells it: a position of the other side stays.

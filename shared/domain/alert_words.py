@@ -28,6 +28,7 @@ _ACTIONS: Final = {
     "sell": Action(SignalKind.ORDER, Side.SELL),
     "long": Action(SignalKind.ORDER, Side.BUY, after=Sentiment.LONG),
     "short": Action(SignalKind.ORDER, Side.SELL, after=Sentiment.SHORT),
+    "add": Action(SignalKind.ADD),
     "target": Action(SignalKind.TARGET),
     "flat": _CLOSE,
     "flatten": _CLOSE,
@@ -47,11 +48,24 @@ _ACTIONS: Final = {
     "cancelorders": Action(SignalKind.CANCEL),
 }
 ACTION_WORDS: Final = tuple(_ACTIONS)
-# Words of other products that ask for what we do not do: told apart from a slip of the pen.
-UNSUPPORTED_WORDS: Final = frozenset(
-    {"add", "breakeven", "cancelall", "cancelallorders", "cancelreplace", "change",
-     "closestrategy", "flatplace", "flatteneverything", "modify", "update"}
-)  # fmt: skip
+# Words of other products that ask for what we do not do, and why: told apart from a slip of the
+# pen. A strategy's key says what the strategy does; that it could end what others hold in the
+# account, or take their stops away, is what nobody may do with it.
+_WIDER: Final = "It is about more than this strategy: an alert says what its own strategy does."
+_LEGS: Final = "It takes away or moves stops and targets: the strategy's settings rule those."
+_WHICH: Final = "Which of the working orders it means is not certain."
+UNSUPPORTED_WORDS: Final = {
+    "flatteneverything": _WIDER,
+    "closestrategy": _WIDER,
+    "cancelall": _LEGS,
+    "cancelallorders": _LEGS,
+    "breakeven": _LEGS,
+    "cancelreplace": _WHICH,
+    "change": _WHICH,
+    "modify": _WHICH,
+    "update": _WHICH,
+    "flatplace": "Flat first and then enter is `flatten_first`, or a target position.",
+}
 _SENTIMENTS: Final = {sentiment.value: sentiment for sentiment in Sentiment}
 # TradersPost's words for its `sentiment` field.
 _MOODS: Final = _SENTIMENTS | {"bullish": Sentiment.LONG, "bearish": Sentiment.SHORT}
@@ -68,9 +82,7 @@ def action_of(word: object) -> Action:
     folded = word.strip().lower().translate(_JOINERS) if isinstance(word, str) else ""
     action = _ACTIONS.get(folded)
     if folded in UNSUPPORTED_WORDS:
-        raise refusal(
-            ParseCode.UNSUPPORTED, "We do not do what this action asks for.", action=shown(word)
-        )
+        raise refusal(ParseCode.UNSUPPORTED, UNSUPPORTED_WORDS[folded], action=shown(word))
     if action is None:
         raise refusal(
             ParseCode.ACTION, "The alert's action is not one we know.", action=shown(word)

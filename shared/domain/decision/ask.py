@@ -22,7 +22,7 @@ _MIRRORED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """`side` is +1 long, -1 short; 0 where a CLOSE, a PART or a REVERSE names none.
+    """`side` is +1 long, -1 short; 0 where an ADD, a CLOSE, a PART or a REVERSE names none.
 
     `qty_contracts` is what the alert counts, None where it does not say. `percent` is a part of
     what is held, for a PART whose contracts cannot be counted in ours. `netted` says that the
@@ -48,8 +48,9 @@ def ask_of(signal: Signal) -> Ask:
             return _close(signal)
         case SignalKind.ORDER:
             return _order(signal)
-        case SignalKind.STAND:
-            return Ask(Kind.STAND, _STAND[signal.sentiment or Sentiment.FLAT], signal.quantity)
+        case SignalKind.ADD | SignalKind.STAND:
+            kind = Kind.ADD if signal.kind is SignalKind.ADD else Kind.STAND
+            return Ask(kind, _STAND[signal.sentiment or Sentiment.FLAT], signal.quantity)
         case SignalKind.REVERSE:
             side = 0 if signal.side is None else _SIDE[signal.side]
             return Ask(Kind.REVERSE, side, signal.quantity)

@@ -108,8 +108,10 @@ def _entering(question: _Question) -> Plan | Denied:
     if market is None:
         return blocked("symbol.missing", "Neither the alert nor the strategy names a symbol.")
     held = _expected(question.scene, market.root)
-    if question.ask.side == 0:  # a reverse goes to wherever we are not
-        question = replace(question, ask=replace(question.ask, side=-1 if held > 0 else 1))
+    if question.ask.side == 0:  # an add goes where we are, a reverse to where we are not
+        here = 1 if held > 0 else -1
+        side = here if question.ask.kind is Kind.ADD else -here
+        question = replace(question, ask=replace(question.ask, side=side))
     settled = _netting(question, held)
     if settled is not None:
         return settled
@@ -204,7 +206,7 @@ def _row(question: _Question, held: int) -> tuple[Sized, Row]:
     return sized, look_up(case)
 
 
-_SETTLED: Final = (Kind.REVERSE, Kind.AVERAGE)
+_SETTLED: Final = (Kind.REVERSE, Kind.AVERAGE, Kind.ADD)
 
 
 def _side_of(direction: Direction, side: int) -> Entering:

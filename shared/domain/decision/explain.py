@@ -20,6 +20,7 @@ _Word = TypeVar("_Word")
 
 _ASKS: Final = {
     Kind.OPEN: "buy or sell",
+    Kind.ADD: "add",
     Kind.STAND: "be long or short",
     Kind.TARGET: "a target position",
     Kind.REVERSE: "reverse",
@@ -88,6 +89,7 @@ ALERTS: Final[dict[str, Signal]] = {
     "sell, position short": replace(_ORDER, side=Side.SELL, sentiment=Sentiment.SHORT),
     "buy, position short": replace(_ORDER, side=Side.BUY, sentiment=Sentiment.SHORT, quantity=1),
     "buy, position flat": replace(_ORDER, side=Side.BUY, sentiment=Sentiment.FLAT),
+    "add": replace(_ORDER, kind=SignalKind.ADD),
     "be long": replace(_ORDER, kind=SignalKind.STAND, sentiment=Sentiment.LONG),
     "be short": replace(_ORDER, kind=SignalKind.STAND, sentiment=Sentiment.SHORT),
     "target 2": replace(_ORDER, kind=SignalKind.TARGET, target_position=2),

@@ -41,7 +41,7 @@ def size_of(ask: Ask, held: int, strategy: Strategy, link: AccountLink) -> Sized
             return _part(ask, held if stand is Stand.SAME else 0, link)
         case Kind.TARGET:
             return _target(ask, held if stand is Stand.SAME else 0, link)
-        case Kind.OPEN | Kind.STAND | Kind.REVERSE:
+        case Kind.OPEN | Kind.ADD | Kind.STAND | Kind.REVERSE:
             return _entry(ask, held, strategy, link)
         case Kind.AVERAGE:
             return _added(ask, held, link)

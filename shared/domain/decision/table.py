@@ -77,7 +77,8 @@ _ALLOWED: Final = _of(Entering.ALLOWED)
 _FORBIDDEN: Final = _of(Entering.FORBIDDEN)
 _OPEN: Final = _of(Kind.OPEN)
 _AVERAGE: Final = _of(Kind.AVERAGE)
-_ADDING: Final = _OPEN | _AVERAGE
+_MORE: Final = _of(Kind.OPEN, Kind.ADD)
+_ADDING: Final = _MORE | _AVERAGE
 _REVERSES: Final = _of(Opposite.REVERSE, Opposite.NET)
 _TARGET: Final = _of(Kind.TARGET)
 
@@ -86,7 +87,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Move.NOTHING,
         "size.zero_asked",
         "The alert asks for 0 contracts: nothing is done.",
-        _OPEN,
+        _MORE,
         size=_of(Size.ZERO_ASKED),
     ),
     Row(
@@ -133,6 +134,22 @@ ROWS: Final[tuple[Row, ...]] = (
         size=_NOT_ASKED_ZERO,
         entering=_FORBIDDEN,
     ),
+    Row(
+        Move.NOTHING,
+        "plan.flat",
+        "Flat: there is nothing to add to.",
+        _of(Kind.ADD),
+        stand=_FLAT,
+        size=_NOT_ASKED_ZERO,
+    ),
+    Row(
+        Move.NOTHING,
+        "plan.other_side",
+        "The alert adds to the other side: the position stays as it is.",
+        _of(Kind.ADD),
+        stand=_OTHER,
+        size=_NOT_ASKED_ZERO,
+    ),
     # On the asked side
     Row(
         Move.NOTHING,
@@ -145,7 +162,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Move.ADD,
         "plan.add",
         "Already on that side: add, with a bracket of its own.",
-        _OPEN,
+        _MORE,
         stand=_SAME,
         size=_SOME,
         entering=_ALLOWED,
@@ -371,7 +388,9 @@ def possible(case: Case) -> bool:
     match case.kind:
         case Kind.OPEN | Kind.STAND:
             return True
-        case Kind.REVERSE | Kind.AVERAGE:  # itself it says what to do against the position
+        case (
+            Kind.REVERSE | Kind.AVERAGE | Kind.ADD
+        ):  # itself it says what to do against the position
             asked_zero = case.kind is Kind.AVERAGE and case.size is Size.ZERO_ASKED
             return case.opposite is Opposite.REVERSE and not asked_zero
         case Kind.TARGET:  # a target of 0 is a close; one that comes to 0 is less than any held

@@ -8,11 +8,13 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What an alert asks of a strategy, once every dialect, sentiment and inversion is read.
 
-    OPEN, STAND, TARGET and REVERSE have a side. CLOSE and PART may name the side they end.
+    OPEN, STAND, TARGET and REVERSE have a side. ADD may name the side it adds to, CLOSE and PART
+    the side they end.
     AVERAGE is asked by no alert but by a price that went against the position, on its side.
     """
 
     OPEN = "open"  # buy or sell so many
+    ADD = "add"  # buy or sell more of what is held
     STAND = "stand"  # be long or short, whatever the size
     TARGET = "target"  # hold exactly so many on that side
     REVERSE = "reverse"  # end what is held, and enter the other side
@@ -23,7 +25,7 @@ class Kind(StrEnum):
 
     @property
     def enters(self) -> bool:
-        return self in (Kind.OPEN, Kind.STAND, Kind.TARGET, Kind.REVERSE, Kind.AVERAGE)
+        return self not in (Kind.CLOSE, Kind.PART, Kind.WITHDRAW)
 
 
 class Stand(StrEnum):

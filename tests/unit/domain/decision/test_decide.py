@@ -62,6 +62,8 @@ def signals() -> Iterator[Signal]:
         yield replace(ORDER, kind=SignalKind.STAND, sentiment=where, quantity=qty)
     for to in (None, *Side):
         yield replace(ORDER, kind=SignalKind.REVERSE, side=to)
+    for where_to, qty in product((None, Sentiment.LONG, Sentiment.SHORT), (None, 0, 2)):
+        yield replace(ORDER, kind=SignalKind.ADD, sentiment=where_to, quantity=qty)
     yield replace(ORDER, kind=SignalKind.CANCEL)
 
 
@@ -118,6 +120,10 @@ def promised(signal: Signal, strategy: Strategy, net: int, after: int) -> None:
     if ends:
         assert after == 0 or (after * net > 0 and abs(after) <= abs(net)), "never grows or flips"
         return
+    if signal.kind is SignalKind.ADD:
+        assert after * net >= net * net, "an add never opens, shrinks or turns"
+        other = signal.sentiment is not None and wanted_side(signal, net) * net < 0
+        assert after == net or not other
     wanted = wanted_side(signal, net)
     if after * net > 0 and abs(after) < abs(net):
         towards = (after - net) * wanted > 0
@@ -138,7 +144,9 @@ def wanted_side(signal: Signal, net: int) -> int:
     match signal.kind:
         case SignalKind.TARGET:
             return signal.target_position or 0
-        case SignalKind.STAND:
+        case SignalKind.ADD if signal.sentiment is None:
+            return net
+        case SignalKind.STAND | SignalKind.ADD:
             return 1 if signal.sentiment is Sentiment.LONG else -1
         case SignalKind.REVERSE if signal.side is None:
             return -net
