@@ -44,16 +44,19 @@ class Deliveries:
 
     async def keep_prices(self, symbols: set[str]) -> None:
         """What a chart would fill in; at a price of long ago nobody would alert."""
+        while True:
+            await self.learn_prices(symbols)
+            await asyncio.sleep(PRICE_EVERY_S)
+
+    async def learn_prices(self, symbols: set[str]) -> None:
+        """Once; what the venue does not tell now stays as it was."""
         async with httpx.AsyncClient(base_url=self._control_url, trust_env=False) as http:
-            while True:
-                for symbol in symbols:
-                    root = symbol.removesuffix("1!")
-                    try:
-                        answer = await http.get("/quote", params={"root": root})
-                        self._prices[symbol] = answer.json()["last"]
-                    except (httpx.TransportError, KeyError, ValueError):
-                        continue
-                await asyncio.sleep(PRICE_EVERY_S)
+            for symbol in symbols:
+                try:
+                    answer = await http.get("/quote", params={"root": symbol.removesuffix("1!")})
+                    self._prices[symbol] = answer.json()["last"]
+                except (httpx.TransportError, KeyError, ValueError):
+                    continue
 
     async def _deliver(self, alert: Alert) -> None:
         message = alert.message(datetime.now(UTC), self._prices.get(alert.symbol, ""))

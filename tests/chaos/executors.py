@@ -68,7 +68,7 @@ class Duel:
         """Stop the process that drives most while it sends; the process it was."""
         before = await self.leases()
         self.alert_all(asks[0])
-        await self.calls.next()
+        assert await self.calls.next(), "no order was sent"
         victim = self.calls.caller
         pid = self.house.pid(victim)
         assert pid is not None, f"{victim} does not run"
@@ -134,6 +134,7 @@ async def live(folder: Path, logins: int, pause_s: float) -> dict[str, list[floa
 
 
 async def _fight(duel: Duel, pause_s: float) -> None:
+    await duel.deliveries.learn_prices({each.symbol for each in duel.house.strategies})
     await duel.watch.until_streaming(STREAMS_WITHIN_S)
     began_s = time.monotonic()
     victim = await duel.blow("pause", (_BUY, _BUY))

@@ -36,7 +36,7 @@ class Link:
         self.half_open = False
         self.refusing = False
         self.cuts_after_commit = 0
-        self.passed_bytes = 0
+        self.swallowed_bytes = 0
         self._dial = dial
         self._on_call = on_call
         self._pairs: set[tuple[StreamWriter, StreamWriter | None]] = set()
@@ -116,8 +116,9 @@ class Link:
     async def _there(self, reader: StreamReader, writer: StreamWriter, done: asyncio.Event) -> None:
         while data := await reader.read(CHUNK_BYTES):
             if self.half_open:
+                self.swallowed_bytes += len(data)
                 continue
-            await self._held_back(data)
+            await self._held_back()
             if self.cuts_after_commit and _COMMIT in data:
                 self.cuts_after_commit -= 1
                 done.set()
@@ -132,12 +133,11 @@ class Link:
                 continue
             if done.is_set():  # the server has committed, and nobody hears of it
                 return
-            await self._held_back(data)
+            await self._held_back()
             writer.write(data)
             await writer.drain()
 
-    async def _held_back(self, data: bytes) -> None:
-        self.passed_bytes += len(data)
+    async def _held_back(self) -> None:
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
 

@@ -60,6 +60,7 @@ async def _through(
             watch = Watch(house)
             striker = Striker(house, watch, blows, calls)
             symbols = {strategy.symbol for strategy in house.strategies}
+            await deliveries.learn_prices(symbols)
             pricing = asyncio.create_task(deliveries.keep_prices(symbols))
             await watch.until_streaming(RESTS_WITHIN_S)
             striking = asyncio.create_task(_strike_all(striker, deliveries, size))
