@@ -130,7 +130,7 @@ class Login:
         """Quotes for what is held, worked, or may be traded soon."""
         while True:
             try:
-                for contract in await self._wanted() - self._subscribed:
+                for contract in sorted(await self._wanted() - self._subscribed):
                     await self._subscribe(contract)
                 await self._compare_fronts()
             except (BrokerUnavailable, CredentialsExpired) as error:

@@ -48,14 +48,24 @@ class Chart:
     minutes: int
 
 
+class Listeners(dict[Listener, None]):
+    """A set in the order of its coming: whoever is told first is told first each time."""
+
+    def add(self, listener: Listener) -> None:
+        self[listener] = None
+
+    def discard(self, listener: Listener) -> None:
+        self.pop(listener, None)
+
+
 @dataclass(slots=True)
 class Hub:
     """The open sockets, at most `SOCKETS_MAX`."""
 
     store: Store
     faults: Faults
-    listeners: set[Listener] = field(default_factory=set)
-    quotes: dict[int, set[Listener]] = field(default_factory=dict)
+    listeners: Listeners = field(default_factory=Listeners)
+    quotes: dict[int, Listeners] = field(default_factory=dict)
     charts: dict[int, Chart] = field(default_factory=dict)
     _held: list[list[Change]] | None = None
 
@@ -66,10 +76,10 @@ class Hub:
         self.charts = {n: chart for n, chart in self.charts.items() if chart.listener != listener}
 
     def subscribe(self, listener: Listener, contract_id: int) -> None:
-        self.quotes.setdefault(contract_id, set()).add(listener)
+        self.quotes.setdefault(contract_id, Listeners()).add(listener)
 
     def unsubscribe(self, listener: Listener, contract_id: int) -> None:
-        self.quotes.get(contract_id, set()).discard(listener)
+        self.quotes.get(contract_id, Listeners()).discard(listener)
 
     def hold(self, for_s: float) -> None:
         """Keep events back for a while; they come later in their order."""
