@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import Context
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -30,6 +31,8 @@ from tests.simulation.asgi import AsgiTransport
 LATENCY_S: Final = 0.001
 _IN_TURN_S: Final = 1e-6  # between two frames that would arrive at one instant
 _ACCEPTED: Final = 200
+# What is on its way belongs to no process: it arrives, whatever becomes of its sender.
+_STREET: Final = Context()
 
 Message = MutableMapping[str, Any]
 App = Callable[..., Awaitable[None]]
@@ -112,7 +115,7 @@ class _Pipe:
         self._last_s = at_s
         if self._way is Way.BACK and late_s:
             self._link.held_back.append((loop.time(), at_s))  # and whatever comes behind it
-        loop.call_at(at_s, self._deliver, message)
+        loop.call_at(at_s, self._deliver, message, context=_STREET)
 
 
 class Line:
@@ -131,7 +134,7 @@ class Line:
         self._back = _Pipe(link, Way.BACK, self._arrive)
         self._accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         scope = {"type": "websocket", "path": path, "headers": [], "query_string": b""}
-        self._served = asyncio.create_task(self._serve(app, scope))
+        self._served = asyncio.create_task(self._serve(app, scope), context=Context())
 
     @property
     def is_silent(self) -> bool:
@@ -238,7 +241,7 @@ class Line:
 
     def _after_frames(self, what: Callable[[], None]) -> None:
         self._is_silent = True
-        asyncio.get_running_loop().call_later(2 * LATENCY_S, what)
+        asyncio.get_running_loop().call_later(2 * LATENCY_S, what, context=_STREET)
 
     def break_off(self) -> None:
         """The connection is reset: both ends are told, without a closing handshake."""
