@@ -36,6 +36,7 @@ from api.strategies.what_if_schemas import (
 from shared.db.scenes import Setup, load_scenes, load_setup
 from shared.db.standings import load_standings
 from shared.db.tables.accounts import accounts
+from shared.domain.average_down import doubts
 from shared.domain.calendar import trade_date
 from shared.domain.decision.decide import decide
 from shared.domain.decision.explain import truth_table
@@ -218,6 +219,8 @@ def _warnings(setup: Setup, scenes: Mapping[AccountId, Scene]) -> Iterator[Probl
     if setup.strategy.rules.bracket.stop is None:
         message = "Entries leave without a stop unless the alert names one."
         yield Problem(field="rules.bracket.stop", code="bracket.no_stop", message=message)
+    for code, message in doubts(setup.strategy.rules):
+        yield Problem(field="rules.bracket.average_down", code=code, message=message)
     if not setup.links:
         yield Problem(field="accounts", code="strategy.no_accounts", message=_NO_ACCOUNTS)
     seen = set()

@@ -8,6 +8,7 @@ every add, so that steps from it would shrink to a half, a third, and so on.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -16,6 +17,7 @@ from shared.domain.instruments import product_of
 from shared.domain.ladder import place_of, ticks_from
 from shared.domain.order import Action, Role
 from shared.domain.position import Position
+from shared.domain.rules import StrategyRules
 from shared.domain.rules.bracket import AverageDown
 
 
@@ -76,6 +78,18 @@ def step(sinking: Sinking) -> Decimal:
     place = place_of(rule.step, rule.unit, Role.STOP_LOSS, sinking.action, product)
     ticks = ticks_from(sinking.worst_entry, place, Role.STOP_LOSS, tick)
     return (ticks or 0) * tick
+
+
+def doubts(rules: StrategyRules) -> Iterator[tuple[str, str]]:
+    """Codes and sentences of rules that keep each other from working."""
+    rule, stop, most = rules.bracket.average_down, rules.bracket.stop, rules.entries.max_adds
+    if rule is None:
+        return
+    if stop is not None and stop.unit is rule.unit and rule.step >= stop.at:
+        says = "The stop is reached before the first add: nothing is ever added."
+        yield "average_down.beyond_stop", says
+    if most is not None and most < rule.times:
+        yield "average_down.more_than_adds", f"The strategy allows {most} adds of {rule.times}."
 
 
 def add_leg(number: int) -> str:

@@ -164,6 +164,10 @@ async def test_settings_are_judged_as_saving_would(ada: Browser, town: Town, des
     assert await judged(name="A", stop_loss=8, accounts=links, active=False) == (
         [], ["strategy.disabled"],
     )  # fmt: skip
+    never = {"sl": 8, "avgdn": 8, "avgdnAmnt": 1, "avgdnType": "Ticks"}
+    assert await judged(name="A", SLTP_Data=never, accounts=links) == (
+        [], ["average_down.beyond_stop"],
+    )  # fmt: skip
     assert await judged(symbol="NQ1!") == ([("Strat_Name", "request.invalid")], [])
     assert await judged(name="A", rules={"entries": {"max_adds": -1}}) == (
         [("rules.entries.max_adds", "request.invalid")], [],

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.average_down import Market, Sinking, is_due, step
+from shared.domain.average_down import Market, Sinking, doubts, is_due, step
 from shared.domain.decision.decide import decide_average
 from shared.domain.decision.scene import Scene
 from shared.domain.ids import AccountId, StrategyId, UserId
@@ -22,7 +22,7 @@ from shared.domain.position import Position
 from shared.domain.price import is_on_tick
 from shared.domain.rules import StrategyRules
 from shared.domain.rules.bracket import AverageDown, Bracket, DistanceUnit, Stop
-from shared.domain.rules.entries import Direction
+from shared.domain.rules.entries import Direction, EntryRules
 from shared.domain.strategy import AccountLink, SizeFrom, Strategy
 
 NOW = datetime(2026, 11, 3, 15, tzinfo=UTC)  # a Tuesday with every market open
@@ -178,3 +178,23 @@ def test_a_side_that_is_not_traded_any_more_is_not_added_to() -> None:
 def test_a_step_is_no_price_level() -> None:
     with pytest.raises(ValueError, match="price level"):
         AverageDown(step=Decimal(20000), unit=DistanceUnit.PRICE)
+
+
+@pytest.mark.parametrize(
+    ("stop", "most", "codes"),
+    [
+        (None, None, []),
+        (Stop(at=Decimal(21)), 3, []),
+        (Stop(at=Decimal(20)), None, ["average_down.beyond_stop"]),
+        (Stop(at=Decimal(20), unit=DistanceUnit.POINTS), None, []),
+        (None, 2, ["average_down.more_than_adds"]),
+    ],
+)
+def test_rules_that_keep_each_other_from_working_are_told(
+    stop: Stop | None, most: int | None, codes: list[str]
+) -> None:
+    rules = StrategyRules(
+        bracket=Bracket(stop=stop, average_down=RULE), entries=EntryRules(max_adds=most)
+    )
+    assert [code for code, _ in doubts(rules)] == codes
+    assert list(doubts(StrategyRules())) == []
