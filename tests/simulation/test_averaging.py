@@ -191,3 +191,32 @@ async def blind() -> None:
 
 def test_a_refused_add_needs_a_fresh_price() -> None:
     run_virtual(blind())
+
+
+async def in_trouble(fault: str) -> None:
+    """The call of the add is refused, or its answer is lost: it was one try all the same."""
+    async with house() as home:
+        executor, clock = home.executor, home.world.clock
+        set_bracket(home, DOWN)
+        async with lives(home):
+            await enter(home, Side.BUY)
+            await home.world.control("fault", name=fault)
+            await home.world.price(ROOT, PRICE - POINTS - 1)
+            await home.until(lambda: bool(adds(home)))
+            await clock.sleep(DOUBT_S)
+            (add,) = adds(home)
+            assert add.ended_at is not None
+            assert home.net() == net(executor) == 1 + add.filled_qty
+            assert is_even(executor), exits(executor)
+            await home.rest()
+            executor.close()
+            await executor.until(lambda: net(executor) == 0, STAGE_S_MAX)
+            await clock.sleep(SETTLE_S)
+            assert (net(executor), exits(executor)) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "fault", ["lose_answer", "reject_next", "timeout_before_accept", "error_after_accept"]
+)
+def test_a_try_in_trouble_is_never_two(fault: str) -> None:
+    run_virtual(in_trouble(fault))
