@@ -3,6 +3,9 @@
     start      a row of `broker_consents`; the browser is sent to the broker's page with a state
     callback   code and state come back -> a committed command -> execution exchanges the code
 
+A login that is new is neither listed nor driven until somebody comes back with a code: a name is
+nobody's for merely having been typed.
+
 The state is random and carries a mark of the session that asked: brought back by another session,
 it is refused before anything is looked for. Only its hash is stored, and it is good once.
 """
@@ -26,6 +29,7 @@ from api.resources import Resources
 from api.security.sessions import SignedIn
 from api.wire import invalid
 from shared.contracts.consent import KIND, ConsentDetail, ConsentSecret, state_hash
+from shared.db.tables.accounts import broker_connections
 from shared.db.tables.commands import broker_consents
 from shared.db.uow import read_only, unit_of_work
 from shared.domain.errors import Conflict, NotAllowed
@@ -38,18 +42,19 @@ _PENDING: Final = "command.pending"
 
 
 async def begin(resources: Resources, user: SignedIn, body: ConsentIn) -> ConsentOut:
-    """A login without a password, where it is new, and the address of the broker's page.
+    """The address of the broker's page, for a login of the user's or a new one without a password.
 
     Raises Conflict `broker.no_application` where neither the login nor the operator has one, and
-    what storing a login raises.
+    NotFound for a login that is not there.
     """
     settings = resources.settings
     back = f"{settings.public_url}{CALLBACK}"
     state = _state(resources, user)
     async with unit_of_work(resources.engine, user.user_id) as connection:
         connection_id = await _login(connection, resources, user, body)
-        row = await store.find(connection, connection_id)
-        client_id = row.client_id or settings.tradovate_oauth_client_id
+        own_app = select(broker_connections.c.client_id)
+        found = await connection.execute(own_app.where(broker_connections.c.id == connection_id))
+        client_id = found.scalar_one() or settings.tradovate_oauth_client_id
         if client_id is None:
             raise Conflict("broker.no_application", "No application at the broker is configured.")
         await connection.execute(
@@ -74,7 +79,8 @@ async def begin(resources: Resources, user: SignedIn, body: ConsentIn) -> Consen
 async def finish(resources: Resources, user: SignedIn, code: str, state: str) -> str:
     """Where the browser goes on to; `code` in its query says what came of it.
 
-    Raises NotAllowed `broker.consent_unknown` for a state of another session, or none of ours.
+    Raises NotAllowed `broker.consent_unknown` for a state of another session, or none of ours, and
+    Conflict `broker.in_use`.
     """
     if not _is_of(resources, user, state):
         raise _unknown()
@@ -86,10 +92,15 @@ async def finish(resources: Resources, user: SignedIn, code: str, state: str) ->
         raise _unknown()
     secret = ConsentSecret(code=code, state=state).model_dump_json().encode()
     detail = ConsentDetail(connection_id=connection_id).model_dump()
+    async with unit_of_work(resources.engine, user.user_id) as connection:
+        is_new = await store.take_up(connection, connection_id)
     _, result = await commands.ask(resources, user, KIND, detail, secret)
     said = _PENDING if result is None else result.code
     if result is not None and result.status == "done":
         await service.refresh(resources, user, connection_id)
+    elif result is not None and is_new:
+        async with unit_of_work(resources.engine, user.user_id) as connection:
+            await store.put_back(connection, connection_id)
     return f"{_PAGE}?{urlencode({'connection': connection_id, 'code': said})}"
 
 
@@ -108,7 +119,7 @@ async def _login(
         "login_name": name,
         "device_id": device_id(resources.settings.secret, user.user_id, body.environment, name),
     }
-    return await store.save(connection, user, values)
+    return await store.shelve(connection, user, values)
 
 
 def _state(resources: Resources, user: SignedIn) -> str:

@@ -72,6 +72,37 @@ async def save(connection: AsyncConnection, user: SignedIn, values: Mapping[str,
         return int((await connection.execute(made)).scalar_one())
 
 
+async def shelve(connection: AsyncConnection, user: SignedIn, values: Mapping[str, Any]) -> int:
+    """The row of a login that nobody has proven to be his.
+
+    It is not listed, not driven, and keeps its name from nobody. A login of the user's own that is
+    there already stays as it is.
+    """
+    await connection.execute(_LOCK, {"user": user.user_id})
+    known = await named(connection, values["environment"], values["login_name"])
+    if known is not None:
+        return int(known.id)
+    off = {"enabled": False, "deleted_at": func.now()}
+    made = insert(broker_connections).values(user_id=user.user_id, **values, **off)
+    return int((await connection.execute(made.returning(_c.id))).scalar_one())
+
+
+async def put_back(connection: AsyncConnection, connection_id: int) -> None:
+    """Off the list again."""
+    await change(connection, connection_id, {"enabled": False, "deleted_at": func.now()})
+
+
+async def take_up(connection: AsyncConnection, connection_id: int) -> bool:
+    """Drive a login from now on; False where it is driven already.
+
+    Raises Conflict `broker.in_use` when its name is another's by now.
+    """
+    back = {"enabled": True, "deleted_at": None, "updated_at": func.now()}
+    statement = update(broker_connections).where(_c.id == connection_id, _c.deleted_at.is_not(None))
+    with _unique():
+        return (await connection.execute(statement.values(back))).rowcount == 1
+
+
 async def change(
     connection: AsyncConnection, connection_id: int, values: Mapping[str, Any]
 ) -> None:

@@ -220,8 +220,15 @@ async def test_m66_a_login_by_consent_needs_no_password(
     wanted = {"username": USER, "environment": "paper"}
     begun = await ada.post("/api/connections/consent/", wanted)
     query = await consented(begun["url"])
+    assert await ada.get("/api/connections/") == []  # nothing is proven yet
 
     async with signed_in(app, town, "Bob") as bob:  # her way back, in his browser
+        his = (await bob.post("/api/connections/consent/", wanted))["url"]
+        his_state = parse_qs(urlsplit(his).query)["state"][0]
+        squatter = {"code": "no-such-code", "state": his_state}
+        answer = await bob.http.get("/oauth/tradovate/callback/", params=squatter)
+        assert answer.headers["location"].endswith("&code=broker.consent_refused")
+        assert await bob.get("/api/connections/") == []  # and keeps her name from nobody
         refused = await bob.get("/oauth/tradovate/callback/", 403, **query)
         assert refused["code"] == "broker.consent_unknown"
     made_up = {"code": query["code"], "state": "x" * 54}
@@ -233,8 +240,9 @@ async def test_m66_a_login_by_consent_needs_no_password(
     assert answer.headers["location"] == f"/user/accounts?connection={login_id}&code=command.done"
     await runs(room, login_id)
     assert (await ada.post(f"/api/connections/{login_id}/refresh/"))["success"] is True
-    [login], under = await stored(town)
-    assert (login.auth_type, login.password_sealed) == ("api", None)
+    logins, under = await stored(town)
+    [login] = [row for row in logins if row.deleted_at is None]
+    assert (login.user_id, login.auth_type, login.password_sealed) == (ada.person.id, "api", None)
     assert under
     [account, *_] = await ada.get("/api/accounts/")
     below = await ada.get(f"/api/accounts/{account['id']}/subaccounts/")
