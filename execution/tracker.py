@@ -48,7 +48,19 @@ class Tracker:
         self._early: list[tuple[float, FillFact]] = []
         self.positions: dict[tuple[int, str], PositionFact] = {}
         self.synced_since_s: float | None = None
-        self.quiet_since_s = clock.monotonic()
+        self._quiet_since_s = clock.monotonic()
+        self._is_applying = False
+
+    @property
+    def quiet_since_s(self) -> float:
+        """When the last fact came; this very moment while one is not in the record yet.
+
+        Who compares the record with what the broker holds must not take our own delay (a slow
+        database, a busy machine) for a difference.
+        """
+        if self._is_applying or self._early or not self._facts.empty():
+            return self._clock.monotonic()
+        return self._quiet_since_s
 
     async def feed(self, fact: Fact) -> None:
         """Waits when the database is far behind: the broker's socket buffers then."""
@@ -57,9 +69,11 @@ class Tracker:
     async def run(self) -> None:
         while True:
             batch = await self._next()
+            self._is_applying = True
             await self._apply([fact for fact in batch if self._is_material(fact)])
             for fact in batch:
                 self._note(fact)
+            self._is_applying = False
             if batch:
                 self._changed()
 
@@ -119,6 +133,6 @@ class Tracker:
                 known = self.positions.get((fact.account, fact.contract))
                 if known is None or known.at <= fact.at:
                     self.positions[fact.account, fact.contract] = fact
-                self.quiet_since_s = self._clock.monotonic()
+                self._quiet_since_s = self._clock.monotonic()
             case _:
-                self.quiet_since_s = self._clock.monotonic()
+                self._quiet_since_s = self._clock.monotonic()

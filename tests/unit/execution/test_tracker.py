@@ -15,6 +15,7 @@ from shared.domain.order import Action, BrokerStatus, OrderType
 from shared.ports.broker import Fact, FeedLost, FillFact, OrderFact, PositionFact, Synced
 from shared.ports.ledger import Ledger
 from shared.runtime.clock import SystemClock
+from tests.fixtures.waiting import eventually
 from tests.unit.execution.fakes import FakeLedger
 
 NOW = datetime(2026, 11, 2, 15, tzinfo=UTC)
@@ -77,6 +78,29 @@ async def test_a_fill_whose_order_never_comes_is_recorded_all_the_same() -> None
         while not any(ledger.applied):
             await asyncio.wait_for(batches.get(), 10)
     assert [fact for batch in ledger.applied for fact in batch] == [FILL]
+
+
+async def test_it_is_not_quiet_while_facts_wait_for_the_record() -> None:
+    ledger = FakeLedger()
+    async with tracking(ledger) as (tracker, batches):
+        await feed(tracker, ORDER)
+        await asyncio.wait_for(batches.get(), 5)
+        at_rest_s = tracker.quiet_since_s
+        assert tracker.quiet_since_s == at_rest_s
+        ledger.away = many = 10**6
+        await feed(tracker, FILL)
+
+        async def unasked() -> str | None:
+            return None if ledger.away < many else "the ledger was not asked"
+
+        await eventually(unasked, within_s=20, what="a refusal")
+        held_up_s = tracker.quiet_since_s
+        assert held_up_s > at_rest_s
+        assert tracker.quiet_since_s >= held_up_s, "this very moment, again and again"
+        ledger.away = 0
+        await asyncio.wait_for(batches.get(), 20)
+        came_s = tracker.quiet_since_s
+        assert tracker.quiet_since_s == came_s
 
 
 async def test_an_outage_loses_no_fact() -> None:
