@@ -13,17 +13,23 @@ from typing import Final
 import pytest
 
 from tests.simulation.world.bugs import BUGS, Bug
+from tests.simulation.world.crash_points import killed_at, occurrences
 from tests.simulation.world.life import lived
 from tests.simulation.world.plan import plan_of
 from tests.simulation.world.quiet import quiet
+from tests.simulation.world.simulate import Progress, missing, report
 from tests.simulation.world.troubles import FAULTS_MIN
 
 ROOT: Final = Path(__file__).parents[2]
 FULL: Final = os.environ.get("TM_FULL") == "1"
-WORLDS: Final = 200 if FULL else 6
+WORLDS: Final = 200 if FULL else 5
 BUG_SEEDS_MAX: Final = 200
 # All of them take minutes; those in the gate are seen in their first worlds.
 IN_GATE: Final = ("some fills are not heard", "entries go in two orders", "an exit closes one more")
+IN_GATE_POINTS: Final = (
+    *("ledger.claim.after", "broker.place.before", "wire.order/placeoso.written"),
+    *("ledger.record.before", "ledger.apply.after", "ledger.fan_out.after"),
+)
 _DIGESTS: Final = """
 import json
 from tests.simulation.world.life import lived
@@ -52,6 +58,29 @@ def test_one_seed_is_one_world() -> None:
     """Whatever order the sets of a process have."""
     told = [_digests(hash_seed) for hash_seed in ("1", "4242")]
     assert told[0] == told[1]
+
+
+def test_a_slice_goes_on_where_it_was(tmp_path: Path) -> None:
+    path, outcome = tmp_path / "slice.json", lived(3)
+    progress = Progress.load(path, 3)
+    progress.take(outcome, 0.5)
+    progress.save(path)
+    again = Progress.load(path, 3)
+    assert again == progress
+    assert again.next_seed == 4
+    assert again.median("steps") == outcome.counts["steps"]
+    assert "bells doubled" in missing(Progress(1))
+    assert "1 worlds, 0 with violations" in report(again)
+
+
+def test_a_process_may_be_killed_at_any_point() -> None:
+    """At a few of them; all are `make crash-points`."""
+    points = occurrences()
+    assert len(points) >= 37
+    for point in IN_GATE_POINTS:
+        outcome = killed_at(point, max(1, points[point] // 2))
+        assert outcome.counts["crashes"] == 1, point
+        assert not outcome.wrong, (point, outcome.wrong)
 
 
 def _digests(hash_seed: str) -> list[str]:

@@ -28,7 +28,7 @@ from tests.simulation.wire import Blow, Strike, Way
 from tests.simulation.world.bus import bell
 from tests.simulation.world.loop import loop_of_world, run_world
 from tests.simulation.world.oracle import wrong_of
-from tests.simulation.world.plan import LAST_AT_S, Event, Plan, plan_of
+from tests.simulation.world.plan import Event, Plan, plan_of
 from tests.simulation.world.points import Points
 from tests.simulation.world.process import Build, Process, WrittenLink
 from tests.simulation.world.street import Seat, Street, open_street
@@ -110,8 +110,11 @@ class Life:
                 await asyncio.Event().wait()
 
     def _wrote(self, process: Process, endpoint: str) -> None:
-        self.street.notes.reached[f"wire.{endpoint}.written"] += 1
+        point = f"wire.{endpoint}.written"
+        self.street.notes.reached[point] += 1
         for armed in [*self._writes]:
+            if armed.get("point", point) != point:
+                continue
             armed["nth"] -= 1
             if armed["nth"] <= 0:
                 self._writes.remove(armed)
@@ -132,7 +135,7 @@ class Life:
         for event in self.street.plan.events:
             await clock.sleep(max(0.0, began_s + event.at_s - clock.monotonic()))
             self.happen(event)
-        await clock.sleep(max(0.0, began_s + LAST_AT_S - clock.monotonic()))
+        await clock.sleep(max(0.0, began_s + self.street.plan.ends_at_s - clock.monotonic()))
 
     def happen(self, event: Event) -> None:
         if event.kind not in ("signal", "price"):
@@ -251,7 +254,7 @@ class Life:
     def do_stop_word(self, scope: str, word: str, for_s: float) -> None:
         street = self.street
         scope_id = {
-            "account": int(street.seats[1].account),
+            "account": int(street.seats[-1].account),
             "strategy": int(street.strategies[0]),
             "user": int(street.user),
         }[scope]
@@ -275,8 +278,9 @@ class Life:
     async def calm(self) -> None:
         """No further strike; everything is told to be flat, and has time to come to rest."""
         street = self.street
-        self._armed.clear()
-        self._writes.clear()
+        if not street.plan.strikes_on:
+            self._armed.clear()
+            self._writes.clear()
         street.heal()
         for process in self.processes.values():
             process.link.is_down = False

@@ -71,6 +71,8 @@ class Plan:
     partial: int | None
     bells: tuple[float, float, float]  # lost, doubled, overtaken
     events: tuple[Event, ...]
+    ends_at_s: float = LAST_AT_S
+    strikes_on: bool = False  # what is armed then may strike while everything comes to rest
 
     @property
     def faults(self) -> int:
