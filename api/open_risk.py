@@ -10,8 +10,9 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.security.sessions import SignedIn
+from shared.contracts.handovers import KIND, HandoverDetail
 from shared.db.tables.commands import commands
-from shared.domain.errors import Conflict
+from shared.domain.errors import Conflict, NotFound
 
 Scope = Literal["strategy_id", "account_id"]
 
@@ -21,7 +22,7 @@ class OnOpen(StrEnum):
 
     FLATTEN = "flatten"  # a committed command closes them; entries end at once
     KEEP = "keep"  # they stay, with their targets and stops at the broker
-    HAND_OVER = "hand_over"  # to another strategy; not offered yet
+    HAND_OVER = "hand_over"  # to another strategy, with their legs and at their average price
 
 
 _RISK: Final[Mapping[Scope, Any]] = {
@@ -40,6 +41,7 @@ _LOCK: Final[Mapping[Scope, Any]] = {
         ) AS linked
     """),
 }
+_TAKER: Final = text("SELECT id FROM strategies WHERE id = :id AND active AND deleted_at IS NULL")
 _NAME: Final[Mapping[Scope, str]] = {"strategy_id": "strategy", "account_id": "account"}
 
 
@@ -56,8 +58,9 @@ async def settle(
     on_open: OnOpen | None,
     *,
     may_keep: bool,
+    hand_over_to: int | None = None,
 ) -> int | None:
-    """The id of the command that flattens; None where nothing is open, or where it is kept.
+    """The id of the command that flattens or hands over; None where nothing is open, or is kept.
 
     Raises Conflict `strategy.open_position` or `account.open_position` while something is open
     and the caller did not say what becomes of it, and `strategy.hand_over`.
@@ -65,7 +68,10 @@ async def settle(
     if not (await connection.execute(_RISK[scope], {"id": scope_id})).scalar_one():
         return None
     if on_open is OnOpen.HAND_OVER:
-        raise Conflict("strategy.hand_over", "Handing positions over is not offered: flatten them.")
+        if scope != "strategy_id" or not may_keep:
+            message = "Here positions cannot be handed over: flatten them."
+            raise Conflict("strategy.hand_over", message)
+        return await _hand_over(connection, user, scope_id, hand_over_to)
     if on_open is OnOpen.FLATTEN:
         return await _flatten(connection, user, scope, scope_id)
     if on_open is OnOpen.KEEP and may_keep:
@@ -76,9 +82,27 @@ async def settle(
     )
 
 
+async def _hand_over(
+    connection: AsyncConnection, user: SignedIn, strategy_id: int, to: int | None
+) -> int:
+    """Only of a strategy that stays: were it refused later, what is held needs its owner."""
+    if to is None or to == strategy_id:
+        raise Conflict("strategy.hand_over", "Say in hand_over_to which other strategy gets them.")
+    if (await connection.execute(_TAKER, {"id": to})).one_or_none() is None:
+        raise NotFound("strategy.unknown", "There is no such strategy that is switched on.")
+    detail = HandoverDetail(strategy_id=strategy_id, to_strategy_id=to).model_dump()
+    return await _ask(connection, user, KIND, detail)
+
+
 async def _flatten(connection: AsyncConnection, user: SignedIn, scope: Scope, scope_id: int) -> int:
+    return await _ask(connection, user, "close", {scope: scope_id})
+
+
+async def _ask(
+    connection: AsyncConnection, user: SignedIn, kind: str, detail: dict[str, int]
+) -> int:
     statement = insert(commands).values(
-        user_id=user.user_id, kind="close", detail={scope: scope_id}, requested_by=user.username
+        user_id=user.user_id, kind=kind, detail=detail, requested_by=user.username
     )
     found: int = (await connection.execute(statement.returning(commands.c.id))).scalar_one()
     return found

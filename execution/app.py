@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -13,12 +13,15 @@ from execution.calendar_round import CalendarRound
 from execution.commands import Commands
 from execution.consents import Consents
 from execution.drift_watch import DriftWatch
+from execution.healer import Healer
 from execution.intake import STREAMS, Intake
 from execution.lanes import Lanes
 from execution.ledger import PostgresLedger
 from execution.ledger.averages import PostgresAveraging
 from execution.ledger.consents import ConsentBook
 from execution.ledger.due import PostgresAgenda
+from execution.ledger.heals import PostgresHealing
+from execution.ledger.handovers import HandoverBook
 from execution.ledger.trials import TrialBook
 from execution.login import Login
 from execution.logins import Logins
@@ -53,6 +56,7 @@ from shared.vault import Opener
 
 if TYPE_CHECKING:  # the client imports it late: start-up time
     from redis.asyncio import Redis
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 NAME = "execution"
 
@@ -82,9 +86,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     consents = Consents(ledger, ConsentBook(engine, clock), *parts)
     trials = Trials(ledger, TrialBook(engine, clock), *parts)
     others = {**consents.bells, **trials.bells}
-    commands = Commands(
-        ledger, bell, clock, reconcile=reconcile.read_now, planned=lanes.wake, others=others
-    )
+    commands = _commands(engine, ledger, reconcile, lanes, bell, clock, others)
     intake = Intake(Group(listening, NAME, "1", STREAMS), planner, commands, clock)
 
     def changed() -> None:
@@ -120,6 +122,9 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "calendar": CalendarRound(
             PostgresAgenda(engine, clock), logins, bell, clock, planned=lanes.wake
         ).rounds.run(),
+        "healer": Healer(
+            PostgresHealing(engine, clock), logins, planned=lanes.wake, news=news
+        ).rounds.run(),
         "averager": Averager(
             PostgresAveraging(engine, clock), logins, prices, clock, planned=lanes.wake, news=news
         ).rounds.run(),
@@ -143,6 +148,26 @@ async def _health(settings: ExecutionSettings, service: Service, outbox: Outbox)
     readiness.add("outbox_age_s", outbox.oldest_unpublished_age_s, at_most=30.0)
     await service.resources.enter_async_context(
         health_server(settings.health_host, settings.health_port, readiness)
+    )
+
+
+def _commands(
+    engine: AsyncEngine,
+    ledger: Ledger,
+    reconcile: Reconcile,
+    lanes: Lanes,
+    bell: Bell,
+    clock: Clock,
+    others: Mapping[str, Callable[[], None]],
+) -> Commands:
+    return Commands(
+        ledger,
+        bell,
+        clock,
+        reconcile=reconcile.read_now,
+        planned=lanes.wake,
+        others=others,
+        hand_over=HandoverBook(engine, clock).carry_out,
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from execution.bell import Bell
 from execution.rounds import Rounds
+from shared.contracts.envelope import Envelope
 from shared.ports.clock import Clock
 from shared.ports.ledger import Command, Ledger
 from shared.runtime.logging import get_logger
@@ -21,6 +22,7 @@ class Commands:
 
     `release_drift` lets entries go although two books differ; `give_external` gives what others
     hold there to a strategy.
+    `hand_over` gives what a strategy holds to another.
     Kinds in `others` have a round of their own, which is woken.
     """
 
@@ -33,7 +35,9 @@ class Commands:
         reconcile: Callable[[], None],
         planned: Callable[[], None],
         others: Mapping[str, Callable[[], None]] | None = None,
+        hand_over: Callable[[Command], Awaitable[list[Envelope]]] | None = None,
     ) -> None:
+        self._hand_over = hand_over
         self._others = {} if others is None else others
         self._ledger = ledger
         self._bell = bell
@@ -55,6 +59,8 @@ class Commands:
             case "close":
                 self._bell(await self._ledger.close_all(command))
                 self._planned()
+            case "hand_over" if self._hand_over is not None:
+                self._bell(await self._hand_over(command))
             case "release_drift":
                 self._bell(await self._ledger.release_drift(command))
             case "give_external":

@@ -11,6 +11,7 @@ from recorder import store, writer
 from recorder.projector import Cause, project
 from recorder.record import Book
 from shared.contracts.envelope import Envelope
+from shared.contracts.handovers import PositionHandedOver
 from shared.contracts.orders import FillFeeKnown, FillRecorded, FillVoided, OrderChanged
 from shared.contracts.registry import EventBody
 from shared.contracts.streams import EVENTS
@@ -19,7 +20,13 @@ from shared.streams.publisher import Publisher
 
 GROUP: Final = "recorder"
 STREAMS: Final = (EVENTS,)
-TYPES: Final = (FillRecorded.type, FillFeeKnown.type, FillVoided.type, OrderChanged.type)
+TYPES: Final = (
+    FillRecorded.type,
+    FillFeeKnown.type,
+    FillVoided.type,
+    OrderChanged.type,
+    PositionHandedOver.type,
+)
 
 _PROTECTIVE: Final = frozenset(role.value for role in Role if role.protective)
 
@@ -55,6 +62,8 @@ async def answer(
     match body:
         case FillRecorded() | FillFeeKnown() | FillVoided():
             return await _on_fill(connection, body, cause)
+        case PositionHandedOver():
+            return await _on_hand_over(connection, body, cause)
         case OrderChanged():
             return await _on_order(connection, body, cause)
         case _:
@@ -75,6 +84,18 @@ async def _on_fill(
         if strategy_id != store.EXTERNAL:
             book = Book(seen.account_id, strategy_id, seen.contract)
             said += await project(connection, book, seen.point, cause)
+    return said
+
+
+async def _on_hand_over(
+    connection: AsyncConnection, body: PositionHandedOver, cause: Cause
+) -> list[Envelope]:
+    """From the fill that began it: gone from one book, and open in the other."""
+    seen = await store.find_fill(connection, body.account_id, body.opening_fill_id)
+    said: list[Envelope] = []
+    for strategy_id in sorted({body.from_strategy_id, body.to_strategy_id}):
+        book = Book(seen.account_id, strategy_id, seen.contract)
+        said += await project(connection, book, seen.point, cause)
     return said
 
 

@@ -167,11 +167,13 @@ class CreateIn(SettingsIn):
 class ChangeIn(SettingsIn):
     """Changes what is named and nothing else. `accounts`, when named, replaces all of them.
 
-    `on_open` says what becomes of what is open when the strategy is switched off.
+    `on_open` says what becomes of what is open when the strategy is switched off; handed over it
+    goes to the strategy `hand_over_to`, as soon as none of its orders is under way.
     """
 
     name: Name = Field("", validation_alias="Strat_Name")
     on_open: OnOpen | None = None
+    hand_over_to: Id | None = None
 
 
 class UpdateIn(ChangeIn):

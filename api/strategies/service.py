@@ -72,10 +72,18 @@ async def change(
         await open_risk.hold_decisions(connection, "strategy_id", strategy_id)
     row = await locked(connection, strategy_id)
     if goes_off and row.active:
-        closing = await open_risk.settle(
-            connection, user, "strategy_id", strategy_id, body.on_open, may_keep=True
+        asked = await open_risk.settle(
+            connection,
+            user,
+            "strategy_id",
+            strategy_id,
+            body.on_open,
+            may_keep=True,
+            hand_over_to=body.hand_over_to,
         )
-        message = message if closing is None else "Strategy switched off; its positions are closed."
+        done = "handed over" if body.on_open is OnOpen.HAND_OVER else "closed"
+        if asked is not None:
+            message = f"Strategy switched off; its positions are {done}."
     await versions.keep(connection, strategy_id)  # one that is older than versions has none
     before = StrategyRules.model_validate(row.rules)
     rules = rules_of(body, before, strategy_id, await names_of(connection))

@@ -19,7 +19,9 @@ from shared.domain.rules import StrategyRules
 from shared.domain.rules.base import Rule
 from shared.domain.symbols import read_symbol
 
-_NOT_COLUMNS: Final = shorthand.NAMES | {"id", "accounts", "rules", "on_open"}
+_NOT_COLUMNS: Final = shorthand.NAMES | {
+    *("id", "accounts", "rules", "on_open", "hand_over_to"),
+}
 _FIELDS_MAX: Final = 20
 Rules = TypeVar("Rules", bound=Rule)
 

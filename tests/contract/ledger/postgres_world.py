@@ -96,6 +96,11 @@ class PostgresWorld(World):
         )
         return StrategyId(strategy)
 
+    @property
+    def engine(self) -> AsyncEngine:
+        """Execution's own."""
+        return self._engine
+
     async def begin_anew(self) -> None:
         """An empty database, numbered from 1 again."""
         await empty(self.db)

@@ -74,6 +74,33 @@ async def test_a_strategy_that_holds_something_is_not_switched_off_in_passing(
     assert not row.active
 
 
+async def test_handing_over_names_another_strategy_that_trades(
+    ada: Browser, bob: Browser, town: Town, desk: Desk
+) -> None:
+    strategy, account, _ = await holding(ada, desk)
+    other = (await ada.post("/api/strategies/create/", {"name": "Other"}, 201))["id"]
+    theirs = (await bob.post("/api/strategies/create/", {"name": "Bob's"}, 201))["id"]
+    off = {"id": strategy, "Enabled": False, "on_open": "hand_over"}
+    for to, status, code in [
+        (strategy, 409, "strategy.hand_over"),
+        (theirs, 404, "strategy.unknown"),
+        (4711, 404, "strategy.unknown"),
+    ]:
+        asked = off | {"hand_over_to": to}
+        refused = await ada.post("/api/strategies/update/", asked, status)
+        assert refused["code"] == code
+    assert await town.rows(select(commands)) == []
+    saved = await ada.post("/api/strategies/update/", off | {"hand_over_to": other})
+    assert saved["message"] == "Strategy switched off; its positions are handed over."
+    [command] = await town.rows(select(commands))
+    assert (command.kind, command.detail) == (
+        "hand_over", {"strategy_id": strategy, "to_strategy_id": other},
+    )  # fmt: skip
+    path = f"/api/accounts/{account.id}/"
+    refused = await sent(ada, "PUT", path, 409, {"enabled": False, "on_open": "hand_over"})
+    assert refused["code"] == "strategy.hand_over"
+
+
 async def test_flattening_is_a_command_and_execution_closes(
     ada: Browser, town: Town, desk: Desk, fresh_database: DatabaseUrls
 ) -> None:

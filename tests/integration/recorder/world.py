@@ -80,6 +80,16 @@ class World:
             row_id: int = made.scalar_one()
             return row_id
 
+    async def strategy_too(self, name: str) -> int:
+        """Another strategy of the user."""
+        return await self._seed(
+            "strategies",
+            user_id=self.user,
+            name=name,
+            name_key=name.lower(),
+            webhook_key_hash=name.encode(),
+        )
+
     async def signal(self, seq: int, symbol: str = "ES1!", timeframe: str = "5") -> int:
         return await self._seed(
             "signals",
