@@ -6,6 +6,7 @@ than the venue's answer.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -34,10 +35,13 @@ class AsgiTransport(httpx.AsyncBaseTransport):
             "server": (url.host, url.port),
             "client": ("127.0.0.1", 123),
         }
-        answer = _Answer()
+        answer, asked = _Answer(), iter((body,))
 
         async def receive() -> MutableMapping[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
+            for whole in asked:
+                return {"type": "http.request", "body": whole, "more_body": False}
+            await answer.is_whole.wait()  # the client stays until it has its answer, or gives up
+            return {"type": "http.disconnect"}
 
         await self._app(scope, receive, answer.take)
         return httpx.Response(answer.status, headers=answer.headers, content=bytes(answer.body))
@@ -48,6 +52,7 @@ class _Answer:
         self.status = 500
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = bytearray()
+        self.is_whole = asyncio.Event()
 
     async def take(self, message: MutableMapping[str, Any]) -> None:
         match message["type"]:
@@ -56,5 +61,7 @@ class _Answer:
                 self.headers = list(message.get("headers", ()))
             case "http.response.body":
                 self.body += message.get("body", b"")
+                if not message.get("more_body", False):
+                    self.is_whole.set()
             case kind:
                 raise NotImplementedError(kind)

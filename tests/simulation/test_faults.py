@@ -71,6 +71,7 @@ def _pair(first: str, one: Moment, second: str, two: Moment, seed: int) -> Life:
         _pair("storm_429", Moment.HELD, "wrong_environment", Moment.HELD, 132),
         _pair("timeout_before_accept", Moment.HELD, "answer_before_event", Moment.EXITING, 692),
         _pair("delay/back", Moment.EXITING, "manual_order", Moment.EXITING, 358),
+        _pair("wrong_environment", Moment.ENTRY, "lose_answer", Moment.ENTRY, 748),
     ],
     ids=str,
 )
