@@ -13,14 +13,12 @@ from execution.calendar_round import CalendarRound
 from execution.commands import Commands
 from execution.consents import Consents
 from execution.drift_watch import DriftWatch
-from execution.healer import Healer
 from execution.intake import STREAMS, Intake
 from execution.lanes import Lanes
 from execution.ledger import PostgresLedger
 from execution.ledger.averages import PostgresAveraging
 from execution.ledger.consents import ConsentBook
 from execution.ledger.due import PostgresAgenda
-from execution.ledger.heals import PostgresHealing
 from execution.ledger.handovers import HandoverBook
 from execution.ledger.trials import TrialBook
 from execution.login import Login
@@ -121,9 +119,6 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "trials": trials.run(),
         "calendar": CalendarRound(
             PostgresAgenda(engine, clock), logins, bell, clock, planned=lanes.wake
-        ).rounds.run(),
-        "healer": Healer(
-            PostgresHealing(engine, clock), logins, planned=lanes.wake, news=news
         ).rounds.run(),
         "averager": Averager(
             PostgresAveraging(engine, clock), logins, prices, clock, planned=lanes.wake, news=news
