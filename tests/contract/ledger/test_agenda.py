@@ -284,6 +284,13 @@ async def test_every_rung_moves_and_a_locked_profit_stays_locked(world: World) -
         ("stop_loss", 1, 1, 20),
     }
     assert {row["per_position"] for row in rows} == {True}
+    await world.fill(entry.intent, "20110")
+    (pair,) = [each for each in await world.send() if each.intent.parent == entry.intent.id]
+    legs = (pair.intent, *pair.legs)
+    assert [(leg.role, leg.qty_contracts, leg.stop_price or leg.price) for leg in legs] == [
+        (Role.STOP_LOSS, 1, Decimal(20105)),
+        (Role.TAKE_PROFIT, 1, Decimal(20125)),
+    ]
 
 
 async def test_a_position_whose_stop_the_exit_met_stays_closed(world: World) -> None:
