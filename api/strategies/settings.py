@@ -17,6 +17,7 @@ from shared.domain.errors import AlertRefused, InvalidInput
 from shared.domain.names import name_key
 from shared.domain.rules import StrategyRules
 from shared.domain.rules.base import Rule
+from shared.domain.rules.bracket import DistanceUnit
 from shared.domain.symbols import read_symbol
 
 _NOT_COLUMNS: Final = shorthand.NAMES | {
@@ -48,12 +49,16 @@ def rules_of(
     """The rules after the request: what it names is changed and nothing else.
 
     `names`: id -> name of every strategy of the user. Raises InvalidInput `request.invalid`,
-    `follow.unknown`, `follow.self`, and what `shorthand.applied` raises.
+    `follow.unknown`, `follow.self`, `settings.average_down`, and what `shorthand.applied` raises.
     """
     named = body.rules.model_dump(mode="json", exclude_unset=True) if body.rules else {}
     rules = valid(StrategyRules, merged(before.stored(), named))
     document = shorthand.applied(_short(body), rules, names, frozenset(named))
     rules = valid(StrategyRules, document)
+    average = rules.bracket.average_down
+    if average is not None and average.unit is DistanceUnit.PRICE:
+        message = "A step is a distance, not a price level."
+        raise invalid("settings.average_down", message, "rules.bracket.average_down.unit")
     _require_own(rules, before, own_id, names)
     return rules
 

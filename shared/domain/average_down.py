@@ -18,7 +18,7 @@ from shared.domain.ladder import place_of, ticks_from
 from shared.domain.order import Action, Role
 from shared.domain.position import Position
 from shared.domain.rules import StrategyRules
-from shared.domain.rules.bracket import AverageDown
+from shared.domain.rules.bracket import AverageDown, DistanceUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,9 @@ class Market:
 
 def is_due(sinking: Sinking, market: Market) -> bool:
     """Whether the next add is due at this price; never at or beyond a stop of the position."""
-    if sinking.tried >= sinking.rule.times or sinking.position.net_qty == 0:
+    if sinking.tried >= sinking.rule.times or sinking.rule.unit is DistanceUnit.PRICE:
+        return False
+    if sinking.position.net_qty == 0:
         return False  # of what is on the books trades of others may have left nothing
     sign, stop = sinking.action.sign, sinking.stop
     if stop is None and sinking.is_stopped:

@@ -76,19 +76,14 @@ class AverageDown(Rule):
     The worst entry is the one furthest against the position: the first one, and then each add. So
     adds are a step apart, however the price falls, and never closer. `contracts` are scaled with
     the account like the strategy's size. At most `times` are tried for one position, and none once
-    a stop of the position is reached. Each leaves with the bracket of the first entry.
+    a stop of the position is reached. Each leaves with the bracket of the first entry. A PRICE is
+    no step: it is not taken from anybody, and what is stored with one adds nothing.
     """
 
     step: Amount
     unit: DistanceUnit = DistanceUnit.TICKS
     contracts: Annotated[int, BeforeValidator(exact), Field(ge=1, le=CONTRACTS_MAX)] = 1
     times: Annotated[int, BeforeValidator(exact), Field(ge=1, le=100)] = 1
-
-    @model_validator(mode="after")
-    def _relative(self) -> AverageDown:
-        if self.unit is DistanceUnit.PRICE:
-            raise ValueError("a step cannot be a price level")
-        return self
 
 
 class OnAdd(StrEnum):

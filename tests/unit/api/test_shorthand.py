@@ -84,6 +84,7 @@ def test_averaging_down_in_the_originals_words() -> None:
         {"avgdn": 1},
         {"avgdn": 1, "avgdnAmnt": 1},
         {"avgdnAmnt": 1, "avgdnType": "Ticks"},
+        {"avgdn": 1, "avgdnAmnt": 1, "avgdnType": "Price"},
     ],
 )
 def test_half_of_averaging_down_is_no_rule(data: dict[str, Any]) -> None:

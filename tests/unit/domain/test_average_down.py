@@ -175,9 +175,9 @@ def test_a_side_that_is_not_traded_any_more_is_not_added_to() -> None:
     assert decided(direction=Direction.SHORT_ONLY).code == "direction.forbidden"
 
 
-def test_a_step_is_no_price_level() -> None:
-    with pytest.raises(ValueError, match="price level"):
-        AverageDown(step=Decimal(20000), unit=DistanceUnit.PRICE)
+def test_a_price_level_that_is_stored_as_a_step_adds_nothing() -> None:
+    rule = AverageDown(step=Decimal(1), unit=DistanceUnit.PRICE)
+    assert not is_due(replace(SINKING, rule=rule), at("10000"))
 
 
 @pytest.mark.parametrize(
