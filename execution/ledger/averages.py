@@ -81,7 +81,7 @@ _SINKING: Final = """
     WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND p.net_qty <> 0
       AND jsonb_typeof(s.rules #> '{bracket,average_down}') = 'object'
       AND s.active AND s.deleted_at IS NULL AND sa.enabled AND a.enabled AND c.enabled
-      AND r.quarantined_at IS NULL
+      AND r.quarantined_at IS NULL AND entered.lowest IS NOT NULL
       AND NOT EXISTS (SELECT FROM intents u WHERE u.account_id = p.account_id
         AND u.strategy_id = p.strategy_id AND u.root = p.root AND u.parent_id IS NULL
         AND u.ended_at IS NULL)
@@ -117,6 +117,8 @@ class PostgresAveraging:
                 return None
             opener = await _opener(connection, now)
             setup = await _setup(connection, now)
+            if not setup.links:
+                return None  # taken away a moment ago
             scene = replace(await _scene(connection, setup, journal), quote=price)
             verdict = decide(now, opener, setup.strategy, setup.links[0], scene)
             if isinstance(verdict, Plan):
