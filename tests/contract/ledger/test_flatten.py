@@ -28,6 +28,11 @@ async def asked(world: World) -> list[dict[str, object]]:
     return [dict(command.detail) for command in await world.ledger.commands()]
 
 
+async def at(world: World, instant: datetime) -> None:
+    await world.advance((instant - world.clock.now()).total_seconds())
+    (world.lease,) = await world.ledger.renew_leases("me")
+
+
 async def obey(world: World) -> None:
     for command in await world.ledger.commands():
         await world.ledger.close_all(command)
@@ -205,11 +210,7 @@ async def test_two_looks_at_once_ask_once(world: World) -> None:
 async def test_it_stays_until_chicagos_day_rolls(
     world: World, day: datetime, over: datetime
 ) -> None:
-    async def at(instant: datetime) -> None:
-        await world.advance((instant - world.clock.now()).total_seconds())
-        (world.lease,) = await world.ledger.renew_leases("me")
-
-    await at(day)
+    await at(world, day)
     await world.set_rules(StrategyRules())
     await world.set_account(
         AccountRules(limits=Limits(daily_profit_usd=D(200), on_reached=FLATTEN))
@@ -218,8 +219,38 @@ async def test_it_stays_until_chicagos_day_rolls(
     assert await look(world, "20010") == ["risk.daily_profit"]
     await obey(world)
     await leave(world)
-    await at(over - timedelta(seconds=1))
+    await at(world, over - timedelta(seconds=1))
     assert await look(world) == []
     assert await code(world) == "risk.daily_profit"
-    await at(over)
+    await at(world, over)
+    assert await code(world) == "plan.entry"
+
+
+# Around each change of the clocks: a day of a week, and when the week's last session ends.
+@pytest.mark.parametrize(
+    ("day", "over"),
+    [
+        (datetime(2026, 11, 3, 20, tzinfo=UTC), datetime(2026, 11, 6, 23, tzinfo=UTC)),
+        (datetime(2027, 3, 9, 20, tzinfo=UTC), datetime(2027, 3, 12, 23, tzinfo=UTC)),
+        (datetime(2027, 3, 16, 20, tzinfo=UTC), datetime(2027, 3, 19, 22, tzinfo=UTC)),
+        (datetime(2027, 11, 2, 20, tzinfo=UTC), datetime(2027, 11, 5, 22, tzinfo=UTC)),
+    ],
+)
+async def test_a_week_is_over_with_its_last_session(
+    world: World, day: datetime, over: datetime
+) -> None:
+    await at(world, day)
+    await world.set_rules(StrategyRules())
+    limits = Limits(weekly_profit_usd=D(200), on_reached=FLATTEN)
+    await world.set_account(AccountRules(limits=limits))
+    await entered(world)
+    assert await look(world, "20010") == ["risk.weekly_profit"]
+    await obey(world)
+    await leave(world)
+    await at(world, day + timedelta(days=1))
+    assert await look(world) == []
+    assert await code(world) == "risk.weekly_profit"
+    await at(world, over - timedelta(seconds=1))
+    assert await code(world) == "risk.weekly_profit"
+    await at(world, over)
     assert await code(world) == "plan.entry"
