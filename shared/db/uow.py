@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ResourceClosedError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -45,7 +45,7 @@ async def unit_of_work(
         if isinstance(error, TimeoutError):
             raise _silent() from error
         raise
-    await _shielded(connection.close())
+    await _shielded(_give_back(connection))
 
 
 @asynccontextmanager
@@ -61,7 +61,7 @@ async def read_only(
         if isinstance(error, TimeoutError):
             raise _silent() from error
         raise
-    await _shielded(connection.close())
+    await _shielded(_give_back(connection))
 
 
 def _silent() -> DatabaseAway:
@@ -107,13 +107,26 @@ async def _begin_once(
 
 
 async def _undo(connection: AsyncConnection, error: BaseException) -> None:
-    """Give the connection back clean, or not at all. Raises nothing."""
+    """Roll back, and throw the connection away if a reply may still be on its way to it."""
+    if not isinstance(error, Exception) or isinstance(error, TimeoutError):
+        await _throw_away(connection)
+    await _give_back(connection)
+
+
+async def _give_back(connection: AsyncConnection) -> None:
+    """Clean, or not at all; closing rolls back what is open. Raises nothing.
+
+    What was committed or read is so, whatever becomes of the connection afterwards.
+    """
     try:
-        if not isinstance(error, Exception) or isinstance(error, TimeoutError):
-            await connection.invalidate()
         async with asyncio.timeout(_ROLLBACK_TIMEOUT_S):
-            await connection.close()  # closing rolls back
-    except (DBAPIError, OSError, TimeoutError):
+            await connection.close()
+    except (DBAPIError, OSError):  # a time-out is an OSError
+        await _throw_away(connection)
+
+
+async def _throw_away(connection: AsyncConnection) -> None:
+    with suppress(DBAPIError, OSError, ResourceClosedError):  # closing may have got that far
         await connection.invalidate()
 
 

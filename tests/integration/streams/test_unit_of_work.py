@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 
 import pytest
 from sqlalchemy import text
@@ -132,6 +134,29 @@ async def test_a_cut_in_the_middle_is_an_outage(single: AsyncEngine, owner: Asyn
             await connection.execute(text("SELECT 1"))
     assert is_outage(caught.value)
     assert await _pid(single) > 0
+
+
+async def test_what_was_read_is_not_lost_with_the_connection(
+    single: AsyncEngine, owner: AsyncEngine
+) -> None:
+    """Nothing depends on the rollback that gives the connection back."""
+    async with read_only(single) as connection:
+        pid = (await connection.execute(_PID)).scalar_one()
+        await _terminate(owner, pid)
+    async with unit_of_work(single) as connection:
+        assert (await connection.execute(_PID)).scalar_one() != pid
+
+
+async def test_what_was_read_does_not_wait_for_the_rollback(single: AsyncEngine) -> None:
+    """A server process that stands still, or a link gone dead: no answer ever comes."""
+    pid = await _pid(single)
+    try:
+        async with read_only(single) as connection:
+            assert (await connection.execute(_PID)).scalar_one() == pid
+            os.kill(pid, signal.SIGSTOP)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert await _pid(single) != pid
 
 
 async def test_a_slow_statement_is_ended_and_is_no_outage(single: AsyncEngine) -> None:
