@@ -12,8 +12,10 @@ away nothing is blamed on a message: everything waits.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from pydantic import ValidationError
 from redis.exceptions import RedisError
@@ -39,6 +41,7 @@ _log = get_logger(__name__)
 ATTEMPTS_MAX: Final = 5
 HANDLER_TIMEOUT_S: Final = 20.0  # well below `Group`'s min-idle, or it would be robbed at work
 SWEEP_EVERY_S: Final = 1.0
+DONE_KEPT: Final = 2_000  # events handled lately; more than a sweep and a read have on their way
 RETRY_DELAY_S: Final = 0.05  # doubled per attempt: a poisoned message holds the queue for 0.75 s
 
 Handler = Callable[[AsyncConnection, Envelope, EventBody], Awaitable[None]]
@@ -83,6 +86,9 @@ class Consumer:
         self._sweep = Sweep(inbox, streams, self._types)
         # The two ways of one process take turns, so that a handler never meets itself.
         self._turn = asyncio.Lock()
+        # What one way has handled the other need not try: behind by more than a second both bring
+        # the same events, and each would cost two transactions just when there is no time.
+        self._done: OrderedDict[UUID, None] = OrderedDict()
         self._redis_outage = Outage(f"redis (group {name})", clock)
         self._db_outage = Outage(f"postgresql (consumer {name})", clock)
 
@@ -132,6 +138,8 @@ class Consumer:
     async def _handle(self, envelope: Envelope, way: str, *, is_suspect: bool = False) -> None:
         """Until it is handled, was handled, or is buried. Raises nothing a message can cause."""
         async with self._turn:
+            if envelope.id in self._done:
+                return
             with correlated(envelope.correlation_id, event_type=envelope.type):
                 while not await self._settle(envelope, way, is_suspect=is_suspect):
                     is_suspect = False
@@ -162,6 +170,9 @@ class Consumer:
             if self._inbox.is_outage(error):
                 raise
             return await self._fail(envelope, error)
+        self._done[envelope.id] = None  # a buried one is not done: it may be replayed
+        if len(self._done) > DONE_KEPT:
+            self._done.popitem(last=False)
         if is_suspect or not is_first:
             await self._inbox.forget_attempts(envelope)
         if is_first:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import pytest
 from redis.asyncio import Redis
@@ -13,10 +15,11 @@ from shared.contracts.registry import EventBody
 from shared.contracts.streams import EVENTS, dlq
 from shared.db.inbox import Inbox, Page
 from shared.db.uow import unit_of_work
-from shared.streams.consumer import ATTEMPTS_MAX
+from shared.streams.consumer import ATTEMPTS_MAX, Consumer
 from shared.streams.lag import group_lag
 from shared.streams.publisher import xadd
 from tests.integration.streams.helpers import (
+    CLOCK,
     NOON,
     Rang,
     add,
@@ -51,6 +54,40 @@ async def test_each_entry_acts_once_though_delivered_three_times(
         await eventually(lambda: _acknowledged(redis), "everything acknowledged")
 
     assert await effects(engine) == [1, 2, 3]
+
+
+class _Counting(Inbox):
+    """Counts the transactions that events cost."""
+
+    asked = 0
+
+    @asynccontextmanager
+    async def once(self, envelope: Envelope) -> AsyncGenerator[AsyncConnection | None]:
+        self.asked += 1
+        async with super().once(envelope) as connection:
+            yield connection
+
+
+async def test_what_is_handled_costs_no_second_transaction(
+    engine: AsyncEngine, redis: Redis
+) -> None:
+    """Behind by a second or more, the stream and the sweep bring the same events."""
+    inbox = _Counting(engine, "tests")
+    said = await say(engine, 1, 2, 3)
+    await xadd(redis, [*said, *said, *said])
+    reader = Consumer(
+        "tests",
+        streams=[EVENTS],
+        types=[Rang.type],
+        handler=effect,
+        inbox=inbox,
+        redis=redis,
+        clock=CLOCK,
+    )
+    async with running(reader.run):
+        await eventually(lambda: _acknowledged(redis), "everything acknowledged")
+    assert await effects(engine) == [1, 2, 3]
+    assert inbox.asked == 3
 
 
 async def test_two_processes_share_one_inbox(engine: AsyncEngine, redis: Redis) -> None:
