@@ -14,6 +14,8 @@ from api.deps import Admin, Person, ReadConn, Resources, WriteConn
 from api.security import cookies, sessions
 from api.users import discord, keys, people, registration, second_factor, service
 from api.users.schemas import (
+    AuditOut,
+    AuditsOut,
     BegunOut,
     CodeIn,
     CodesOut,
@@ -38,7 +40,7 @@ from api.users.schemas import (
     TogglesIn,
     TogglesOut,
 )
-from api.wire import PathId
+from api.wire import PathId, QueryText
 from shared.db.tables.people import users
 from shared.db.uow import unit_of_work
 
@@ -47,6 +49,9 @@ admin = Router(ADMIN, prefix="/api/users", tags=["users"])
 # A browser that comes back from Discord: a GET, whose proof is the state it carries.
 callback = Router(PERSON, tags=["user"])
 ROUTERS: Final = (router, admin, callback)
+
+_PAGE: Final = 100
+_PAGE_MAX: Final = 1_000
 
 
 @router.get("/")
@@ -100,6 +105,22 @@ async def list_sessions(
 ) -> list[SessionOut] | SessionsOut:
     found = await service.list_sessions(connection, user)
     return SessionsOut(sessions=found) if wrap else found
+
+
+@router.get("/audit/")
+async def list_audit(
+    _: Person,
+    connection: ReadConn,
+    response: Response,
+    limit: Annotated[int, Query(ge=1, le=_PAGE_MAX)] = _PAGE,
+    after: QueryText = "",
+    wrap: bool = False,
+) -> list[AuditOut] | AuditsOut:
+    """What was done in the user's name, newest first; the header `X-Next` goes on as `after`."""
+    found, more = await service.list_audit(connection, limit, after)
+    if more is not None:
+        response.headers["X-Next"] = more
+    return AuditsOut(audit=found, next=more) if wrap else found
 
 
 @router.post("/sessions/end-others/")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, Field, SecretStr
 
@@ -81,6 +81,23 @@ class SessionOut(Answer):
 
 class SessionsOut(Answer):
     sessions: list[SessionOut]
+
+
+class AuditOut(Answer):
+    """`detail` never holds a secret."""
+
+    id: int
+    actor: str
+    action: str
+    detail: dict[str, Any]
+    created_at: datetime
+
+
+class AuditsOut(Answer):
+    """`next` continues behind the last one, as `after`; None at the end."""
+
+    audit: list[AuditOut]
+    next: str | None
 
 
 class EndedOut(Answer):

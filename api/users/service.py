@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, select, text, update
+from sqlalchemy import Row, delete, func, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api import open_risk
@@ -17,10 +17,12 @@ from api.security import throttle
 from api.security.sessions import SignedIn
 from api.users import second_factor
 from api.users.registration import unique
-from api.users.schemas import MeOut, ProofIn, SessionOut
+from api.users.schemas import AuditOut, MeOut, ProofIn, SessionOut
+from api.wire import cursor_of, read_cursor
 from shared.contracts.logins import FORGET, LoginDetail
 from shared.db import audit
 from shared.db.tables.accounts import accounts, broker_connections
+from shared.db.tables.audit import audit_log
 from shared.db.tables.people import api_keys, invites, profiles, recovery_codes, sessions, users
 from shared.db.tables.strategies import strategies
 from shared.db.uow import read_only, unit_of_work
@@ -114,6 +116,22 @@ async def list_sessions(connection: AsyncConnection, user: SignedIn) -> list[Ses
         )
         for row in await connection.execute(query)
     ]
+
+
+async def list_audit(
+    connection: AsyncConnection, limit: int, after: str
+) -> tuple[list[AuditOut], str | None]:
+    """What the user did, newest first, and the cursor behind the last of them."""
+    c = audit_log.c
+    query = select(audit_log).order_by(c.created_at.desc(), c.id.desc()).limit(limit + 1)
+    begin = read_cursor(after)
+    if begin is not None:
+        query = query.where(tuple_(c.created_at, c.id) < tuple_(*begin))
+    rows = (await connection.execute(query)).all()
+    shown = rows[:limit]
+    more = cursor_of(shown[-1].created_at, shown[-1].id) if len(rows) > limit else None
+    names = AuditOut.model_fields
+    return [AuditOut(**{name: getattr(row, name) for name in names}) for row in shown], more
 
 
 async def end_session(connection: AsyncConnection, session_id: int) -> None:

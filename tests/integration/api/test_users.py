@@ -310,6 +310,22 @@ async def test_m34_roles_are_an_administrators_to_give_and_one_always_stays(
         await bob.send("PUT", "/api/users/999/", {"admin": True}, 404)
 
 
+async def test_m34_what_was_done_is_shown_to_who_did_it(
+    ada: Browser, app: FastAPI, town: Town
+) -> None:
+    for scope in ("read", "trade"):
+        await ada.post("/api/user/api-keys/", {"name": scope, "scopes": [scope]}, 201)
+    newest, oldest = await ada.get("/api/user/audit/")
+    assert (newest["action"], newest["actor"]) == ("api_key.made", "Ada")
+    assert newest["detail"]["scopes"] == ["trade"]
+    page = await ada.get("/api/user/audit/", wrap=1, limit=1)
+    assert page["audit"] == [newest]
+    rest = await ada.get("/api/user/audit/", wrap=1, after=page["next"])
+    assert rest == {"audit": [oldest], "next": None}
+    async with signed_in(app, town, "Bob") as bob:
+        assert await bob.get("/api/user/audit/") == []
+
+
 async def test_m168_direct_messages_are_switched(ada: Browser) -> None:
     assert (await ada.get("/api/user/"))["discord_dms_enabled"] is True
     assert await ada.post("/api/user/toggle-discord-dms/", {"enabled": False}) == {"enabled": False}
