@@ -35,7 +35,7 @@ PROFIT: Final = Limits(daily_profit_usd=Decimal(40), on_reached=OnReached.FLATTE
 LOSS: Final = Limits(daily_loss_usd=Decimal(40), on_reached=OnReached.FLATTEN)
 QUOTES_GROW_OLD_S: Final = 20.0  # and the price of our own fill, too
 # A look, a command and an exit take at most a second each.
-KILLS_S: Final = [n / 50 for n in range(160)] if ALL else [0.0, 0.4, 1.0, 1.06, 1.5, 2.2]
+KILLS_S: Final = [n / 50 for n in range(160)] if ALL else [0.0, 1.0, 1.06, 2.2]
 
 
 def looks(

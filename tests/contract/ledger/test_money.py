@@ -99,7 +99,7 @@ RULES: Final[dict[str, tuple[AccountRules, Limits, Callable[[Desk], bool]]]] = {
 WATCHED: Final = ("profit", "in time")
 WITHOUT_DAYS: Final = ("static", "locked", *WATCHED)
 # Looking at every tick takes its time.
-HISTORIES_OF: Final = {"profit": 200 if FULL else 2, "in time": 400 if FULL else 10}
+HISTORIES_OF: Final = {"profit": 200 if FULL else 2, "in time": 400 if FULL else 8}
 
 
 async def live(name: str, seed: int) -> tuple[int, int, int]:
