@@ -21,7 +21,7 @@ from tests.fixtures.stack import children
 GIVEN_UP_AFTER_S: Final = 60.0  # so that a slow recovery is measured, and what follows still runs
 AHEAD_MAX: Final = 8  # alerts
 CALL_WITHIN_S: Final = 15.0
-_LOOK_EVERY_S: Final = 0.02
+LOOK_EVERY_S: Final = 0.02
 
 
 STORES: Final = ("postgres", "valkey")
@@ -73,7 +73,7 @@ class Striker:
         """Strike, wait, write down. Load is noted: on a busy machine everything takes longer."""
         self._due = strike.after
         # Found beforehand: between the call and the blow there is no time to look.
-        pids = {name: self._house.pid(name) for name in (*self._house.processes, *STORES)}
+        pids = await self._all_there()
         self._notebook.write("strike", **strike.told())
         heard = strike.near_call and await self._calls.next()
         if heard:
@@ -98,6 +98,16 @@ class Striker:
         self._due = None
         shown = "never" if took_s is None else f"{took_s:.1f} s"
         print(f"{strike.number:3} {strike.kind} {victim}: {shown} ({waited_for})", flush=True)
+
+    async def _all_there(self) -> dict[str, int]:
+        """Ids by name, once each process runs; a blow at nobody proves nothing."""
+        deadline_s = time.monotonic() + GIVEN_UP_AFTER_S
+        while True:
+            found = {name: self._house.pid(name) for name in (*self._house.processes, *STORES)}
+            pids = {name: pid for name, pid in found.items() if pid is not None}
+            if len(pids) == len(found) or time.monotonic() > deadline_s:
+                return pids
+            await asyncio.sleep(LOOK_EVERY_S)
 
     def _victim(self, strike: Strike) -> str:
         """Of several executions the one that called last: the others hold no login."""
