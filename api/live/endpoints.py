@@ -6,20 +6,21 @@ from typing import Final
 
 from starlette.requests import Request
 
-from api.access import SESSION, Router
-from api.deps import CurrentUser, Resources, WriteConn
+from api.access import PERSON, SESSION, Router
+from api.deps import CurrentUser, Person, Resources, WriteConn
 from api.live import service
 from api.live.schemas import EnableIn, LiveOut
 from api.wire import PathId
 
 router = Router(SESSION, prefix="/api/accounts", tags=["accounts"])
-ROUTERS: Final = (router,)
+person = Router(PERSON, prefix="/api/accounts", tags=["accounts"])
+ROUTERS: Final = (router, person)
 
 
-@router.post("/{account_id}/enable-live/")
+@person.post("/{account_id}/enable-live/")
 async def enable(
     request: Request,
-    user: CurrentUser,
+    user: Person,
     resources: Resources,
     account_id: PathId,
     body: EnableIn,

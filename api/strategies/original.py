@@ -16,7 +16,9 @@ IN_LISTS: Final[dict[str, Any]] = {
     "Strike_Offset": 0,
     "Alternate_Name": "",
 }
-# In `get-strat`, where numbers are text.
+# In `get-strat`, where numbers are text. `UseLimits` names no price to enter at, `Linked_Strat`
+# none of the ways in which a strategy may depend on another (`rules.follows` has them), and a
+# future has no leverage to set.
 IN_FULL: Final[dict[str, Any]] = {
     "Days2Expo": "0",
     "Strike_Offset": "0",
@@ -35,8 +37,9 @@ IN_FULL: Final[dict[str, Any]] = {
     "IgnoreAlgoSpecs": False,
     "Leverage": "1",
 }
-# Beside the stop itself, its unit and that of trims, and how it averages down.
-SLTP: Final[dict[str, Any]] = {"SL_Type": "Fixed"}
+# A stop stays where it is, or follows the best price at its own distance.
+SL_TYPES: Final = {False: "Fixed", True: "Trailing"}
+_TRAILS: Final = {name.lower(): trails for trails, name in SL_TYPES.items()}
 _SLTP_OURS: Final = {"sl": "stop_loss", "SL_Units": "stop_units", "Trim_Units": "trim_units"}
 # The original's settings by our reading of their names (docs/adr/0006): how far, how many, in what.
 _AVERAGE: Final = {
@@ -68,10 +71,12 @@ def _unpack_sltp(kept: dict[str, Any], data: Any) -> None:
         _require_neutral("SLTP_Data", data, None)
         return
     for name, value in data.items():
-        if name in _AVERAGE:
+        if name == "SL_Type" and not _is_empty(value):
+            kept.setdefault("stop_trails", _trails(value))
+        elif name in _AVERAGE:
             kept.setdefault(_AVERAGE[name], value)  # 0 takes the rule away
         elif name not in _SLTP_OURS:
-            _require_neutral(f"SLTP_Data.{name}", value, SLTP.get(name))
+            _require_neutral(f"SLTP_Data.{name}", value, None)
         elif name != "sl" and not _is_empty(value):
             kept.setdefault(_SLTP_OURS[name], value)
     if "sl" not in data:
@@ -82,6 +87,14 @@ def _unpack_sltp(kept: dict[str, Any], data: Any) -> None:
         kept.pop("Stoploss", None)
     elif str(given) != str(data["sl"]):
         raise invalid("settings.stop", "Two different stop losses are given.", "SLTP_Data.sl")
+
+
+def _trails(value: Any) -> bool:
+    trails = _TRAILS.get(str(value).strip().lower())
+    if trails is None:
+        name = "SLTP_Data.SL_Type"
+        raise invalid("settings.not_offered", "A stop is Fixed or Trailing.", name)
+    return trails
 
 
 def _require_neutral(name: str, value: Any, neutral: Any) -> None:

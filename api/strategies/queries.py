@@ -197,7 +197,7 @@ def _as_texts(row: Row[Any], net_usd: Decimal, names: Mapping[int, str]) -> dict
         "Position_Add": str(row.position_add),
         "TakeProfit": [as_text(each) for each in short.take_profit],
         "Description": row.description,
-        "SLTP_Data": original.SLTP | _sltp(short, stop),
+        "SLTP_Data": _sltp(short, stop),
         "Recorder": row.recording_enabled,
         "Profit": as_text(net_usd),
         "TimeFilter": _time_filter(short.time_filter),
@@ -210,6 +210,7 @@ def _as_texts(row: Row[Any], net_usd: Decimal, names: Mapping[int, str]) -> dict
 def _sltp(short: Shorthand, stop: str) -> dict[str, str]:
     return {
         "sl": stop,
+        "SL_Type": original.SL_TYPES[short.stop_trails],
         "SL_Units": shorthand.UNITS[short.stop_units],
         "Trim_Units": shorthand.TRIM_UNITS[short.trim_units or TrimUnit.CONTRACTS],
         "avgdn": as_text(short.average_down_step),

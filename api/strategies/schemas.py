@@ -133,6 +133,7 @@ class SettingsIn(Body):
         DistanceUnit.TICKS, validation_alias="TPSL_Units"
     )
     stop_units: Annotated[DistanceUnit, BeforeValidator(_unit)] = DistanceUnit.TICKS
+    stop_trails: Annotated[bool, _empty_is(nothing=False)] = False
     trim_units: Annotated[TrimUnit, BeforeValidator(_unit)] | None = None
     directional_strategy: Annotated[Line, Field(max_length=200), _empty_is("")] = Field(
         "", validation_alias="DirStrat"

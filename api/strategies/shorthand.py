@@ -16,7 +16,7 @@ from typing import Any, Final
 from api.wire import invalid
 from shared.domain.names import name_key
 from shared.domain.rules import StrategyRules
-from shared.domain.rules.bracket import AverageDown, Bracket, DistanceUnit, Stop, TrimUnit
+from shared.domain.rules.bracket import AverageDown, Bracket, DistanceUnit, Stop, Trail, TrimUnit
 from shared.domain.rules.entries import Follow, FollowRule, Hours, Window
 
 UNITS: Final = {unit: unit.value.capitalize() for unit in DistanceUnit}
@@ -44,6 +44,7 @@ class Shorthand:
     trim_units: TrimUnit | None = None
     stop_loss: Decimal | None = None
     stop_units: DistanceUnit = DistanceUnit.TICKS
+    stop_trails: bool = False
     directional_strategy: str = ""
     inverse: bool = False
     add_delay_s: int = 0
@@ -56,7 +57,7 @@ class Shorthand:
 
 NAMES: Final = frozenset(field.name for field in fields(Shorthand))
 _OF_TARGETS: Final = frozenset({"take_profit", "trim", "tpsl_units", "trim_units"})
-_OF_STOP: Final = frozenset({"stop_loss", "stop_units"})
+_OF_STOP: Final = frozenset({"stop_loss", "stop_units", "stop_trails"})
 _OF_AVERAGE: Final = frozenset(
     {"average_down_step", "average_down_contracts", "average_down_units"}
 )
@@ -85,6 +86,7 @@ def shown(rules: StrategyRules, names: Mapping[int, str]) -> Shorthand:
         trim_units=targets[0].trim_unit if any(trims) else None,
         stop_loss=None if stop is None else stop.at,
         stop_units=bracket.told_in if stop is None else stop.unit,
+        stop_trails=stop is not None and stop.trail is not None,
         directional_strategy="" if follow is None else names.get(follow.strategy_id, ""),
         inverse=rules.inverse,
         add_delay_s=rules.entries.add_delay_s,
@@ -102,7 +104,8 @@ def applied(
     """The rules, as JSON to be validated, with what `given` changes of them.
 
     `told`: the rules that the same request also tells in our own form. Raises InvalidInput
-    `settings.twice`, `.trim`, `.trim_units`, `.window`, `.average_down` or `follow.unknown`.
+    `settings.twice`, `.trim`, `.trim_units`, `.trailing`, `.window`, `.average_down` or
+    `follow.unknown`.
     """
     before = shown(rules, names)
     changed = {name: value for name, value in given.items() if value != getattr(before, name)}
@@ -142,6 +145,8 @@ def _tell(name: str, after: Shorthand, document: dict[str, Any], names: Mapping[
 
 def _bracket(after: Shorthand, old: Bracket, changed: Mapping[str, Any]) -> dict[str, Any]:
     document = old.stored()
+    if "stop_trails" in changed and after.stop_trails and after.stop_loss is None:
+        raise invalid("settings.trailing", "A stop that trails needs its distance.", "stop_loss")
     if changed.keys() & _OF_TARGETS:
         document["targets"] = _targets(after)
         document["told_in"] = after.tpsl_units
@@ -187,8 +192,21 @@ def _targets(after: Shorthand) -> list[dict[str, Any]]:
 def _stop(after: Shorthand, old: Stop | None) -> dict[str, Any] | None:
     if after.stop_loss is None:
         return None
+    place: dict[str, Any] = {"at": str(after.stop_loss), "unit": after.stop_units}
     kept = {} if old is None else old.stored()
-    return kept | {"at": str(after.stop_loss), "unit": after.stop_units}
+    if not after.stop_trails:
+        kept.pop("trail", None)
+    elif old is None or old.trail is None or _trails_plainly(old, old.trail):
+        if after.stop_units is DistanceUnit.PRICE:
+            message = "A stop that trails stands at a distance, not at a price."
+            raise invalid("settings.trailing", message, "stop_units")
+        place["trail"] = {"distance": str(after.stop_loss), "unit": after.stop_units}
+    return kept | place
+
+
+def _trails_plainly(stop: Stop, trail: Trail) -> bool:
+    """As the original's form can say it: at its own distance from the start."""
+    return trail == Trail(distance=stop.at, unit=trail.unit) and trail.unit is stop.unit
 
 
 def _directional(follows: Sequence[Follow]) -> Follow | None:

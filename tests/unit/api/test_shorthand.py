@@ -23,6 +23,7 @@ from shared.domain.rules.bracket import (
     DistanceUnit,
     Stop,
     Target,
+    Trail,
     TrimUnit,
 )
 from shared.domain.rules.entries import EntryRules, Follow, FollowRule, Hours, Window
@@ -60,6 +61,31 @@ def test_everything_the_original_names() -> None:
     )
     assert told(rules, Inverse=False, DirStrat="", Delay_Add=0, Maxcons=0, TimeFilter=None,
                 TakeProfit=[], Stoploss=0, TPSL_Units="ticks") == FREE_STRATEGY  # fmt: skip
+
+
+def test_a_stop_that_trails_in_the_originals_words() -> None:
+    plain = Trail(distance=Decimal(8))
+    rules = told(SLTP_Data={"sl": "8", "SL_Type": "Trailing"})
+    assert rules.bracket.stop == Stop(at=Decimal(8), trail=plain)
+    assert told(rules, SLTP_Data={"sl": "8", "SL_Type": "trailing"}) == rules
+    moved = told(rules, SLTP_Data={"sl": "4", "SL_Units": "Points"})
+    points = DistanceUnit.POINTS
+    trail = Trail(distance=Decimal(4), unit=points)
+    assert moved.bracket.stop == Stop(at=Decimal(4), unit=points, trail=trail)
+    fixed = told(moved, SLTP_Data={"sl": "4", "SL_Type": "Fixed"})
+    assert fixed.bracket.stop == Stop(at=Decimal(4), unit=points)
+    own = Trail(distance=Decimal(12), trigger=Decimal(20))
+    kept = told(StrategyRules(bracket=Bracket(stop=Stop(at=Decimal(8), trail=own))), Stoploss=9)
+    assert kept.bracket.stop == Stop(at=Decimal(9), trail=own)
+
+
+@pytest.mark.parametrize(
+    "data", [{"SL_Type": "Trailing"}, {"sl": 5, "SL_Units": "Price", "SL_Type": "Trailing"}]
+)
+def test_what_cannot_trail_is_refused(data: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        told(SLTP_Data=data)
+    assert caught.value.code == "settings.trailing"
 
 
 def test_averaging_down_in_the_originals_words() -> None:
