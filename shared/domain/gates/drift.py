@@ -16,7 +16,7 @@ _BY_CODE: Final = {
     kind.value: Refusal(
         kind.value,
         "the strategy's book, the trades of others and the broker's position",
-        "No entry in {root} until this is settled or released: {what}",
+        "{what} No entry in {root} until this is settled or released.",
     )
     for kind in DriftKind
 }
