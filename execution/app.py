@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from execution.averager import Averager
 from execution.bell import Bell
 from execution.brokers import make_broker, make_egress
@@ -13,6 +15,7 @@ from execution.calendar_round import CalendarRound
 from execution.commands import Commands
 from execution.consents import Consents
 from execution.drift_watch import DriftWatch
+from execution.healer import Healer
 from execution.intake import STREAMS, Intake
 from execution.lanes import Lanes
 from execution.ledger import PostgresLedger
@@ -20,6 +23,7 @@ from execution.ledger.averages import PostgresAveraging
 from execution.ledger.consents import ConsentBook
 from execution.ledger.due import PostgresAgenda
 from execution.ledger.handovers import HandoverBook
+from execution.ledger.heals import PostgresHealing
 from execution.ledger.trials import TrialBook
 from execution.login import Login
 from execution.logins import Logins
@@ -39,6 +43,7 @@ from execution.worths import Worths
 from shared.db.controls import CHANNEL
 from shared.db.engine import make_engine
 from shared.db.outbox import Outbox
+from shared.domain.rules.prop import NewsWindow
 from shared.ports.clock import Clock
 from shared.ports.ledger import Lease, Ledger
 from shared.relay import Relay
@@ -120,9 +125,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "calendar": CalendarRound(
             PostgresAgenda(engine, clock), logins, bell, clock, planned=lanes.wake
         ).rounds.run(),
-        "averager": Averager(
-            PostgresAveraging(engine, clock), logins, prices, clock, planned=lanes.wake, news=news
-        ).rounds.run(),
+        **_entries(engine, logins, prices, clock, planned=lanes.wake, news=news),
         "spending": egress.spending.run(),
         "quotes": prices.publish(QuoteStream(redis, clock)),
     }.items():
@@ -164,6 +167,25 @@ def _commands(
         others=others,
         hand_over=HandoverBook(engine, clock).carry_out,
     )
+
+
+def _entries(
+    engine: AsyncEngine,
+    logins: Logins,
+    prices: Prices,
+    clock: Clock,
+    *,
+    planned: Callable[[], None],
+    news: tuple[NewsWindow, ...],
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """What enters without an alert."""
+    average, heal = PostgresAveraging(engine, clock), PostgresHealing(engine, clock)
+    return {
+        "averager": Averager(
+            average, logins, prices, clock, planned=planned, news=news
+        ).rounds.run(),
+        "healer": Healer(heal, logins, planned=planned, news=news).rounds.run(),
+    }
 
 
 def _looks(

@@ -160,10 +160,12 @@ async def look(
     sure = await _change(connection, sorted(first.accounts), nets, now)
     await _end(journal, sure.changed, "changed")
     await _end(journal, sure.ended, "clean")
-    opened = {drift: await _open(journal, drift) for drift in sure.opened}
-    for drift in followed(sure.opened):
+    ids = {drift: standing.id for standing, drift in sure.kept}
+    for drift in sure.opened:
+        ids[drift] = await _open(journal, drift)
+    for drift in followed(sure.shown):
         if await give(journal, drift.account_id, drift.contract, drift.strategy_id):
-            await _end(journal, [Standing(opened[drift], drift)], "followed")
+            await _end(journal, [Standing(ids[drift], drift)], "followed")
     for standing, looks in sure.looks:
         parameters = {"id": standing.id, "looks": looks, "now": now}
         await connection.execute(_LOOKED, parameters)

@@ -194,7 +194,7 @@ def _one(owners: Sequence[OwnBook]) -> OwnBook | None:
     return owners[0] if len(owners) == 1 else None
 
 
-def followed(opened: Sequence[Drift]) -> tuple[Drift, ...]:
+def followed(shown: Sequence[Drift]) -> tuple[Drift, ...]:
     """Those that their one owner's book follows: what others closed of it, and no more.
 
     A fill is not split: where somebody closed more than was held, the rest is a position that a
@@ -202,12 +202,12 @@ def followed(opened: Sequence[Drift]) -> tuple[Drift, ...]:
     """
     beyond = {
         (drift.account_id, drift.contract)
-        for drift in opened
+        for drift in shown
         if drift.kind is DriftKind.MANUAL_ENTRY
     }
     return tuple(
         drift
-        for drift in opened
+        for drift in shown
         if drift.kind is DriftKind.MANUAL_EXIT
         and drift.strategy_id != NOBODY
         and drift.policy in (DriftPolicy.FOLLOW, DriftPolicy.HEAL)
@@ -234,10 +234,16 @@ class Change:
     ended: tuple[Standing, ...] = ()
     changed: tuple[Standing, ...] = ()
     looks: tuple[tuple[Standing, int], ...] = ()
+    kept: tuple[tuple[Standing, Drift], ...] = ()  # with the policy of now
+
+    @property
+    def shown(self) -> tuple[Drift, ...]:
+        return (*self.opened, *(drift for _, drift in self.kept))
 
     @property
     def accounts(self) -> set[AccountId]:
         drifts = [each.drift for each in (*self.ended, *self.changed)]
+        drifts += followed(self.shown)
         drifts += [each.drift for each, _ in self.looks]
         return {drift.account_id for drift in (*self.opened, *drifts)}
 
@@ -250,11 +256,13 @@ def settle(standing: Iterable[Standing], found: Iterable[Drift], now: datetime) 
     """
     shown = {drift.place: drift for drift in found}
     known, ended, changed = set(), [], []
+    kept: list[tuple[Standing, Drift]] = []
     looks: list[tuple[Standing, int]] = []
     for each in standing:
         drift = shown.get(each.drift.place)
         if drift is not None and drift.compared == each.drift.compared:
             known.add(drift.place)
+            kept.append((each, drift))
             if each.clean_looks:
                 looks.append((each, 0))
         elif drift is not None:
@@ -264,7 +272,7 @@ def settle(standing: Iterable[Standing], found: Iterable[Drift], now: datetime) 
         elif _may_end(each, now):
             looks.append((each, each.clean_looks + 1))
     opened = tuple(drift for place, drift in shown.items() if place not in known)
-    return Change(opened, tuple(ended), tuple(changed), tuple(looks))
+    return Change(opened, tuple(ended), tuple(changed), tuple(looks), tuple(kept))
 
 
 def _may_end(standing: Standing, now: datetime) -> bool:

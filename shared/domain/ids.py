@@ -37,6 +37,7 @@ class Cause(StrEnum):
     GUARD = "guard"
     ROLL = "roll"  # numbered by the trade date of the roll
     AVERAGE = "average"  # numbered by the account's number of the entry that began the position
+    HEAL = "heal"  # numbered by the drift it mends
     WINDOW = "window"  # numbered by the second at which positions had to be flat
 
 

@@ -189,6 +189,7 @@ _BECAUSE: Final = {
     Cause.GUARD: ExitReason.RISK,
     Cause.ROLL: ExitReason.ROLL,
     Cause.WINDOW: ExitReason.WINDOW,
+    Cause.HEAL: ExitReason.RISK,
     # An add that met a position of the other side is as much the strategy's wish as an alert's.
     Cause.AVERAGE: ExitReason.SIGNAL,
 }

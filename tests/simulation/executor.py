@@ -16,6 +16,7 @@ from typing import Any, Final
 from execution.averager import Averager
 from execution.bell import Bell
 from execution.drift_watch import DriftWatch
+from execution.healer import Healer
 from execution.lanes import Lanes
 from execution.login import Login
 from execution.logins import Logins
@@ -34,6 +35,7 @@ from shared.domain.order import IntentState
 from shared.ports.broker import AccountInfo, Broker
 from shared.ports.ledger import Lease
 from tests.simulation.ledger.averages import TwinAveraging
+from tests.simulation.ledger.heals import TwinHealing
 from tests.simulation.store import Store
 from tests.simulation.twin import TwinLedger
 from tests.simulation.venue_in_process import USER, World
@@ -199,6 +201,7 @@ async def process(
         averager.rounds.run(),
         reconcile.run(),
         DriftWatch(ledger, logins, bell, clock).rounds.run(),
+        Healer(TwinHealing(store), logins, planned=lanes.wake).rounds.run(),
         watch.run(),
         *more(ledger, logins, prices, bell),
     )

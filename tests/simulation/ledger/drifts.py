@@ -54,10 +54,11 @@ def look(
     journal = Journal.open(store, change.accounts, now)
     _end(journal, change.changed, "changed")
     _end(journal, change.ended, "clean")
-    opened = {drift: _open(journal, drift) for drift in change.opened}
-    for drift in followed(change.opened):
+    ids = {drift: standing.id for standing, drift in change.kept}
+    ids |= {drift: _open(journal, drift) for drift in change.opened}
+    for drift in followed(change.shown):
         if gifts.give(journal, drift.account_id, drift.contract, drift.strategy_id):
-            _end(journal, [Standing(opened[drift], drift)], "followed")
+            _end(journal, [Standing(ids[drift], drift)], "followed")
     for standing, looks in change.looks:
         row = store.drifts.one(standing.id)
         store.drifts.put(row.id, replace(row, clean_looks=looks, clean_at=now))
