@@ -22,7 +22,7 @@ from tests.simulation.world.troubles import FAULTS_MIN
 
 ROOT: Final = Path(__file__).parents[2]
 FULL: Final = os.environ.get("TM_FULL") == "1"
-WORLDS: Final = 200 if FULL else 5
+WORLDS: Final = 200 if FULL else 4
 BUG_SEEDS_MAX: Final = 200
 # All of them take minutes; those in the gate are seen in their first worlds.
 IN_GATE: Final = ("some fills are not heard", "entries go in two orders", "an exit closes one more")

@@ -29,7 +29,6 @@ from shared.ports.broker import (
     OrderFact,
     Outcome,
     PlaceRequest,
-    Refused,
     Unknown,
 )
 from shared.ports.ledger import Claims, Judge, Lease
@@ -92,22 +91,9 @@ async def _unknown_as_unsent(true: Call, intent: IntentId, outcome: Outcome) -> 
     return await true(intent, NotSent("lost") if isinstance(outcome, Unknown) else outcome)
 
 
-async def _unknown_as_refused(true: Call, intent: IntentId, outcome: Outcome) -> Any:
-    return await true(intent, Refused("x", "lost") if isinstance(outcome, Unknown) else outcome)
-
-
-async def _refused_as_unsent(true: Call, intent: IntentId, outcome: Outcome) -> Any:
-    return await true(intent, NotSent("again") if isinstance(outcome, Refused) else outcome)
-
-
 async def _again_when_unknown(true: Call, request: PlaceRequest) -> Any:
     outcome = await true(request)
     return await true(request) if isinstance(outcome, Unknown) else outcome
-
-
-async def _not_recorded(true: Call, intent: IntentId, outcome: Outcome) -> Any:
-    """Every other outcome is forgotten; and so is that it may be at the broker."""
-    return [] if intent.int % 2 else await true(intent, outcome)
 
 
 async def _never_resolved(_true: Call, *_args: Any) -> list[Any]:
@@ -375,12 +361,9 @@ class Bug:
 
 BUGS: Final = (
     Bug("unknown is taken for not sent", lambda: _ledger(record=_unknown_as_unsent), ("O1", "O2")),
-    Bug("unknown is taken for refused", lambda: _ledger(record=_unknown_as_refused), ("O6", "R2")),
-    Bug("a refusal is tried again", lambda: _ledger(record=_refused_as_unsent), ("O1", "O6")),
     Bug(
         "an order is repeated after a time-out", lambda: _broker(place=_again_when_unknown), ("O",)
     ),
-    Bug("outcomes are forgotten", lambda: _ledger(record=_not_recorded), ("O", "A4")),
     Bug("nobody resolves", lambda: _ledger(unresolved=_never_resolved), ("O6", "A4")),
     Bug("one contract more is sent", lambda: _broker(place=_one_more), ("O",)),
     Bug("entries go in two orders", lambda: _broker(place=_in_two_orders), ("O3", "O7")),

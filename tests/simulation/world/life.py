@@ -95,8 +95,8 @@ class Life:
 
     async def _reached(self, process: Process, point: str) -> None:
         for armed in [*self._armed]:
-            if armed["point"] != point:
-                continue
+            if armed["point"] != point or all(each is not armed for each in self._armed):
+                continue  # while this one slept, another may have had it
             armed["nth"] -= 1
             if armed["nth"] <= 0 and "pauses" in armed:
                 self._armed.remove(armed)
@@ -288,7 +288,9 @@ class Life:
             process.points.cuts.clear()
         street.trade_freely()
         self.watch.healed()
-        await street.clock.sleep(CALM_S_MIN)
+        for look in range(round(CALM_S_MIN / _LOOK_EVERY_S)):
+            await street.clock.sleep(_LOOK_EVERY_S)
+            self._tick(look)
         for number in range(len(street.strategies)):
             self.accept(number, Signal(kind=SignalKind.CANCEL, dialect="test"))
             self.accept(number, Signal(kind=SignalKind.CLOSE, dialect="test"))
