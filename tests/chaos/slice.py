@@ -72,6 +72,7 @@ async def _through(
                 await asyncio.sleep(waits_s)  # the pace of the market
                 deliveries.begin(alert)
             await striking
+            await deliveries.finished()  # one that is being resent would come after its closing
             for alert in layout.closings(deliveries.begun + 1, house.strategies):
                 deliveries.begin(alert)
             await deliveries.finished()
