@@ -9,7 +9,7 @@ from shared.db.security import statements
 from shared.db.tables import metadata
 
 revision = "0013"
-down_revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
