@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.e2e.verdict", "tests.fixtures.ledger_check")
+pytest.register_assert_rewrite("tests.e2e.verdict")

@@ -35,6 +35,8 @@ from tests.contract.ledger.world import (
 from tests.fixtures.emptying import empty
 from tests.fixtures.servers import DatabaseUrls
 
+# As they came; a heap that was emptied before gives its rows in any order.
+_ORDER: Final = {"intents": "created_at, account_id, account_seq"}
 _JSON: Final = ("body", "detail", "moves", "reached", "prop", "compared")
 
 
@@ -177,7 +179,8 @@ class PostgresWorld(World):
         await set_clock(self.db, self.clock.now())
 
     async def table(self, name: str) -> list[Row]:
-        rows = await self.db.fetch(f"SELECT * FROM {name}")  # noqa: S608 - our own names
+        order = _ORDER.get(name, "1")
+        rows = await self.db.fetch(f"SELECT * FROM {name} ORDER BY {order}")  # noqa: S608 - ours
         return [_row(row) for row in rows]
 
 
