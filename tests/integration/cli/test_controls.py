@@ -35,11 +35,11 @@ async def db(
     await owner.execute("""
         INSERT INTO users (username, password_hash) VALUES ('ann', 'x'), ('bob', 'x');
         INSERT INTO broker_connections (user_id, name, environment, login_name, device_id)
-          SELECT id, 'Paper', 'paper', username, 'd' FROM users;
+          SELECT id, 'Paper', 'paper', username, 'd' FROM users ORDER BY id;
         INSERT INTO accounts (user_id, connection_id, broker_account_id, name)
-          SELECT user_id, id, id, 'PAPER' || id FROM broker_connections;
+          SELECT user_id, id, id, 'PAPER' || id FROM broker_connections ORDER BY id;
         INSERT INTO strategies (user_id, name, name_key, webhook_key_hash)
-          SELECT id, 'Breakout', 'breakout', username::bytea FROM users;
+          SELECT id, 'Breakout', 'breakout', username::bytea FROM users ORDER BY id;
         INSERT INTO positions (account_id, contract, strategy_id, user_id, root, net_qty, version)
           SELECT a.id, 'NQZ6', s.id, a.user_id, 'NQ', 2, 1
           FROM accounts a JOIN strategies s ON s.user_id = a.user_id;
