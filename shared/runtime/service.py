@@ -28,6 +28,7 @@ _log = get_logger(__name__)
 
 DRAIN_TIMEOUT_S: Final = 8.0
 CLOSE_TIMEOUT_S: Final = 5.0
+CANCEL_AGAIN_AFTER_S: Final = 2.0
 WAIT_FIRST_S: Final = 0.05
 WAIT_MAX_S: Final = 2.0
 
@@ -88,15 +89,23 @@ class Service:
             raise TaskEndedError(name)
 
     async def stop(self) -> None:
-        """Drain, then cancel every spawned task."""
+        """Drain, then cancel every spawned task until it has ended.
+
+        Once is not enough: before Python 3.12 `wait_for`, which libraries use, forgets a cancel
+        that meets its result.
+        """
         try:
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 for drain in self._drains:
                     await drain()
         except TimeoutError:
             _log.warning("drain_timed_out")
-        for task in list(self._running):
-            task.cancel()
+        while self._running:
+            for task in list(self._running):
+                task.cancel()
+            _, late = await asyncio.wait(self._running, timeout=CANCEL_AGAIN_AFTER_S)
+            if late:
+                _log.warning("still_running", tasks=sorted(task.get_name() for task in late))
 
 
 class TaskEndedError(RuntimeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import suppress
 
 import pytest
 
@@ -119,6 +120,24 @@ async def test_draining_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     async def start(service: Service) -> None:
         service.on_drain(_forever)
         service.spawn("work", _forever())
+        service.stopping.set()
+
+    assert await _live(start) == ExitCode.STOPPED
+
+
+async def test_a_task_that_forgets_a_cancel_ends_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CANCEL_AGAIN_AFTER_S", 0.01)
+
+    async def forgetful() -> None:
+        with suppress(asyncio.CancelledError):
+            await _forever()
+        await _forever()
+
+    async def start(service: Service) -> None:
+        service.spawn("forgetful", forgetful())
+        await asyncio.sleep(0)  # let it begin
         service.stopping.set()
 
     assert await _live(start) == ExitCode.STOPPED
