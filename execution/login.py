@@ -73,8 +73,10 @@ class Login:
     async def run(self) -> None:
         try:
             await self._hold()
-        except* CredentialsExpired:
-            await self._say(self.broker.health)  # the task that says so ended with the others
+        except (CredentialsExpired, BaseExceptionGroup) as error:
+            # Not `except*`: a cancel that arrived in there would come out in a group, as a failure.
+            if _is_expired(error):
+                await self._say(self.broker.health)  # the task that says so ended with the others
             raise
 
     async def read(self, *, urgent: bool = False) -> None:
@@ -197,3 +199,9 @@ class Login:
         except Exception as error:
             if not is_outage(error):
                 raise
+
+
+def _is_expired(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(CredentialsExpired) is not None
+    return isinstance(error, CredentialsExpired)

@@ -29,7 +29,7 @@ from shared.domain.webhook_key import key_hash, webhook_key
 
 BASE_URL = "http://127.0.0.1:5001"
 PASSWORD = "correct horse battery"
-WAIT_LIMIT_S = 10.0
+WAIT_LIMIT_S = 30.0
 LOOK_EVERY_S = 0.01
 
 _numbers = itertools.count(1)

@@ -26,7 +26,7 @@ from shared.runtime.clock import SystemClock
 ROOT = Path(__file__).parents[3]
 USER, PASSWORD = "tester", "not-a-secret"
 START_LIMIT_S = 30.0
-WAIT_LIMIT_S = 10.0
+WAIT_LIMIT_S = 30.0
 
 
 @dataclass

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import cast
 from uuid import uuid4
 
+import pytest
+
 from execution.login import Login
 from execution.logins import Logins
 from execution.prices import Prices
@@ -154,3 +156,26 @@ def test_quotes_are_subscribed_to_once_somebody_is_signed_in() -> None:
         assert ledger.saved == [INFO]
 
     in_virtual_time(scene)
+
+
+def test_a_stop_while_the_reason_is_said_is_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of a group it would pass for a failure, and the process would not end."""
+
+    async def refused(_: Login) -> None:
+        raise ExceptionGroup("a task", [CredentialsExpired("broker.captcha", "Sign in there.")])
+
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def story(clock: VirtualClock) -> None:
+        monkeypatch.setattr(Login, "_hold", refused)
+        monkeypatch.setattr(Login, "_say", never)
+        broker = FakeBroker(clock)
+        monkeypatch.setattr(broker, "health", None, raising=False)
+        task = asyncio.create_task(login_at(broker, FakeLedger(clock), clock).run())
+        await asyncio.sleep(0)
+        task.cancel()
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(ended, asyncio.CancelledError)
+
+    in_virtual_time(story)
