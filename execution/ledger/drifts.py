@@ -287,18 +287,7 @@ async def _open(journal: Journal, drift: Drift) -> int:
         "now": journal.now,
     }
     key = int((await journal.connection.execute(_OPEN, row)).scalar_one())
-    body = DriftFound(
-        drift_id=key,
-        account_id=drift.account_id,
-        strategy_id=drift.strategy_id,
-        root=drift.root,
-        contract=drift.contract,
-        code=drift.kind.value,
-        message=drift.message,
-        compared=dict(drift.compared),
-        policy=drift.policy.value,
-        holds_entries=drift.holds_entries,
-    )
+    body = DriftFound.of(key, drift)
     journal.tell(drift.account_id, body, str(key), None, f"drift:{key}")
     return key
 

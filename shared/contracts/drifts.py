@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from shared.contracts.registry import EventBody, register
 from shared.contracts.streams import EVENTS
+from shared.domain.drift import Drift
 
 
 @register
@@ -29,6 +30,21 @@ class DriftFound(EventBody):
     compared: dict[str, str]
     policy: str
     holds_entries: bool
+
+    @classmethod
+    def of(cls, drift_id: int, drift: Drift) -> Self:
+        return cls(
+            drift_id=drift_id,
+            account_id=drift.account_id,
+            strategy_id=drift.strategy_id,
+            root=drift.root,
+            contract=drift.contract,
+            code=drift.kind.value,
+            message=drift.message,
+            compared=dict(drift.compared),
+            policy=drift.policy.value,
+            holds_entries=drift.holds_entries,
+        )
 
 
 @register

@@ -239,18 +239,7 @@ def _open(journal: Journal, drift: Drift) -> int:
     key = journal.store.next_drift()
     user = journal.store.risk.one(drift.account_id).user_id
     journal.store.drifts.put(key, DriftRow(key, user, drift, journal.now))
-    body = DriftFound(
-        drift_id=key,
-        account_id=drift.account_id,
-        strategy_id=drift.strategy_id,
-        root=drift.root,
-        contract=drift.contract,
-        code=drift.kind.value,
-        message=drift.message,
-        compared=dict(drift.compared),
-        policy=drift.policy.value,
-        holds_entries=drift.holds_entries,
-    )
+    body = DriftFound.of(key, drift)
     journal.tell(drift.account_id, body, str(key), None, f"drift:{key}")
     return key
 
