@@ -138,12 +138,13 @@ def test_no_body_is_slow(piece: bytes, frame: bytes) -> None:
     """The longest body there may be, in far less than a hundredth of an answer's 2 s."""
     room = (MAX_BODY_BYTES - len(frame)) // len(piece)
     body = frame.replace(b"%s", piece * room)
-    fastest_s = 1.0
-    for _ in range(3):
-        started_s = time.perf_counter()
-        _outcome(body)
-        fastest_s = min(fastest_s, time.perf_counter() - started_s)
-    assert fastest_s < 0.1
+    assert any(_spent_s(body) < 0.1 for _ in range(20))
+
+
+def _spent_s(body: bytes) -> float:
+    started_s = time.process_time()
+    _outcome(body)
+    return time.process_time() - started_s
 
 
 def _outcome(body: bytes) -> Signal | str:
