@@ -287,7 +287,7 @@ async def test_shuffled_and_doubled_events_tell_the_same(
         keys = [key for key in told | read if told.get(key) != read.get(key)]
         return str([(key, told.get(key), read.get(key)) for key in keys]) if keys else None
 
-    await eventually(differs, within_s=10, what="told and read facts are equal")
+    await eventually(differs, within_s=30, what="told and read facts are equal")
 
 
 async def test_what_happened_while_the_socket_was_down_is_told_before_synced(
@@ -322,7 +322,7 @@ async def test_a_venue_killed_and_started_again_is_found_at_once(
         await venue.start()
         returned_at = time.monotonic()
         await login.synced(2)
-        assert time.monotonic() - returned_at < 8
+        assert time.monotonic() - returned_at < 15
         order = newest_order(login.seen, order_id)
         assert order is not None
         assert order.status is BrokerStatus.WORKING
@@ -361,7 +361,7 @@ def newest(facts: list[Fact] | tuple[Fact, ...]) -> dict[tuple[object, ...], Fac
 async def test_quotes_follow_the_market(venue: PaperVenue, login: Held) -> None:
     await login.broker.subscribe(CONTRACT)
     quotes = login.broker.quotes()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         quote = await anext(quotes)
         assert quote.contract == CONTRACT
         await venue.control("price", root="MES", price="5123.25")

@@ -40,7 +40,7 @@ async def test_an_account_that_holds_something_must_be_there() -> None:
 
 
 async def becomes(broker: TradovateBroker, code: str | None) -> LoginHealth:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async for health in broker.healths():
             if health.code == code and (code or health.state is LoginState.STREAMING):
                 return health

@@ -67,7 +67,7 @@ async def test_a_fill_waits_for_its_order() -> None:
         await feed(tracker, FILL)
         await feed(tracker, ORDER)
         while sum(len(batch) for batch in ledger.applied) < 2:
-            await asyncio.wait_for(batches.get(), 5)
+            await asyncio.wait_for(batches.get(), 30)
     assert [fact for batch in ledger.applied for fact in batch] == [ORDER, FILL]
 
 
@@ -84,7 +84,7 @@ async def test_it_is_not_quiet_while_facts_wait_for_the_record() -> None:
     ledger = FakeLedger()
     async with tracking(ledger) as (tracker, batches):
         await feed(tracker, ORDER)
-        await asyncio.wait_for(batches.get(), 5)
+        await asyncio.wait_for(batches.get(), 30)
         at_rest_s = tracker.quiet_since_s
         assert tracker.quiet_since_s == at_rest_s
         ledger.away = many = 10**6
@@ -108,7 +108,7 @@ async def test_an_outage_loses_no_fact() -> None:
     ledger.away = 2
     async with tracking(ledger) as (tracker, batches):
         await feed(tracker, ORDER)
-        await asyncio.wait_for(batches.get(), 5)
+        await asyncio.wait_for(batches.get(), 30)
     assert ledger.applied == [(ORDER,)]
 
 
@@ -116,11 +116,11 @@ async def test_synced_counts_after_what_came_before_it_was_applied() -> None:
     ledger = FakeLedger()
     async with tracking(ledger) as (tracker, batches):
         await feed(tracker, ORDER, Synced(NOW))
-        await asyncio.wait_for(batches.get(), 5)
+        await asyncio.wait_for(batches.get(), 30)
         assert ledger.applied
         assert tracker.synced_since_s is not None
         await feed(tracker, FeedLost("gone"))
-        await asyncio.wait_for(batches.get(), 5)
+        await asyncio.wait_for(batches.get(), 30)
         assert tracker.synced_since_s is None
 
 
@@ -130,6 +130,6 @@ async def test_the_newest_position_is_kept_for_comparing_and_never_written() -> 
     old = PositionFact(900, 1, "NQZ6", 1, Decimal(20000), NOW.replace(hour=14))
     async with tracking(ledger) as (tracker, batches):
         await feed(tracker, new, old)
-        await asyncio.wait_for(batches.get(), 5)
+        await asyncio.wait_for(batches.get(), 30)
         assert tracker.positions == {(900, "NQZ6"): new}
     assert ledger.applied == []
