@@ -4,9 +4,10 @@ In one transaction: pending intents whose turn it is are locked, judged by pure 
 numbers they may be sent with are written with state SENDING. A process without the lease's
 epoch, or an intent somebody else took, simply is not in the result.
 
-Turn: an entry goes when nothing earlier of its account is unsent and nothing of its root is
-UNKNOWN; an exit, or a part, when nothing earlier of its owner in the root is unsent and no other
-end of it is unresolved.
+Turn: an entry goes when nothing earlier of its account is unsent, nothing of its root is UNKNOWN,
+and what its owner was leaving there before has ended (flat is not enough: the rest of an exit that
+fills in parts would close the entry); an exit, or a part, when nothing earlier of its owner in the
+root is unsent and no other end of it is unresolved.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from execution.ledger.endings import Ending, end_intents
 from execution.ledger.journal import Journal
 from execution.ledger.rows import intent_of, tick_of
 from shared.db.controls import FENCE
-from shared.domain.claim import Candidate, End, Send, Wait, stale
+from shared.domain.claim import MARKET_ORDER_PATIENCE, Candidate, End, Send, Wait, stale
 from shared.domain.ids import EXTERNAL, AccountId, ConnectionId, IntentId, UserId
 from shared.domain.order import IntentState, OrderIntent, Role
 from shared.domain.position import external_left, still_held
@@ -77,7 +78,9 @@ _TURN: Final = text(f"""
         r.quarantined_at IS NULL AND NOT EXISTS (
           SELECT 1 FROM intents e WHERE e.account_id = i.account_id AND e.ended_at IS NULL
             AND e.parent_id IS NULL
-            AND (e.account_seq < i.account_seq AND e.state IN ('PENDING', 'SENDING')
+            AND (e.account_seq < i.account_seq AND (e.state IN ('PENDING', 'SENDING')
+                   OR e.role IN ('exit', 'reduce') AND e.strategy_id = i.strategy_id
+                     AND e.root = i.root)
                  OR e.root = i.root AND e.state = 'UNKNOWN'))
       ELSE NOT EXISTS (
           SELECT 1 FROM intents e WHERE e.account_id = i.account_id AND e.ended_at IS NULL
@@ -122,7 +125,8 @@ _OVERDUE: Final = text("""
     FOR UPDATE OF i SKIP LOCKED
 """)
 # An exit is never held up by an entry that cannot go: what its owner asked for before "be flat"
-# and could not be sent (something of the root is UNKNOWN, the account is quarantined) is over.
+# and could not be sent (something of the root is UNKNOWN, an earlier exit does not come to its
+# end, the account is quarantined) is over.
 _SUPERSEDED: Final = text("""
     SELECT i.id, i.account_id FROM intents i
     JOIN accounts a ON a.id = i.account_id
@@ -135,7 +139,9 @@ _SUPERSEDED: Final = text("""
           AND x.state = 'PENDING' AND x.account_seq > i.account_seq)
       AND (r.quarantined_at IS NOT NULL OR EXISTS (
         SELECT 1 FROM intents u WHERE u.account_id = i.account_id AND u.ended_at IS NULL
-          AND u.root = i.root AND u.state = 'UNKNOWN'))
+          AND u.root = i.root AND (u.state = 'UNKNOWN'
+            OR u.strategy_id = i.strategy_id AND u.role IN ('exit', 'reduce')
+              AND u.state IN ('ACCEPTED', 'WORKING') AND u.claimed_at < :slow_since)))
     ORDER BY i.account_id
     FOR UPDATE OF i SKIP LOCKED
 """)
@@ -212,7 +218,8 @@ async def _hopeless(
     """Pending entries that will never go, and why."""
     out: dict[IntentId, tuple[AccountId, End]] = {}
     parameters = {"connections": connections}
-    for row in await connection.execute(_SUPERSEDED, parameters):
+    slow = {"slow_since": now - MARKET_ORDER_PATIENCE}
+    for row in await connection.execute(_SUPERSEDED, parameters | slow):
         out[IntentId(row.id)] = (AccountId(row.account_id), _OVER)
     for row in await connection.execute(_OVERDUE, {**parameters, "now": now}):
         out[IntentId(row.id)] = (AccountId(row.account_id), stale())

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.contracts.envelope import Envelope
-from shared.domain.claim import Candidate, End, Send, Wait, stale
+from shared.domain.claim import MARKET_ORDER_PATIENCE, Candidate, End, Send, Wait, stale
 from shared.domain.claim_gates import EntryFacts
 from shared.domain.ids import AccountId, ConnectionId, IntentId
 from shared.domain.instruments import product_of
@@ -93,12 +93,19 @@ def _quarantined(store: Store, row: IntentRow) -> bool:
 
 
 def _stops_entry(other: IntentRow, row: IntentRow) -> bool:
-    unsent = other.account_seq < row.account_seq and other.state in _UNSENT
-    return unsent or (other.root == row.root and other.state is IntentState.UNKNOWN)
+    if other.account_seq < row.account_seq and (
+        other.state in _UNSENT or (other.role.ends and _same_owner(other, row))
+    ):
+        return True
+    return other.root == row.root and other.state is IntentState.UNKNOWN
+
+
+def _same_owner(other: IntentRow, row: IntentRow) -> bool:
+    return (other.intent.strategy_id, other.root) == (row.intent.strategy_id, row.root)
 
 
 def _stops_exit(other: IntentRow, row: IntentRow) -> bool:
-    if (other.intent.strategy_id, other.root) != (row.intent.strategy_id, row.root):
+    if not _same_owner(other, row):
         return False
     unsent = other.account_seq < row.account_seq and other.state in _UNSENT
     in_doubt = other.role.ends and other.state in (
@@ -120,7 +127,7 @@ def _hopeless(
     out: Endings = {
         row.id: (row.account_id, _OVER)
         for row in pending
-        if row.role is Role.ENTRY and _superseded(store, row, opened)
+        if row.role is Role.ENTRY and _superseded(store, row, opened, now)
     }
     for row in pending:
         if row.intent.expires_at is not None and row.intent.expires_at <= now:
@@ -128,17 +135,20 @@ def _hopeless(
     return out | withdrawals.unsent(pending)
 
 
-def _superseded(store: Store, row: IntentRow, opened: list[IntentRow]) -> bool:
+def _superseded(store: Store, row: IntentRow, opened: list[IntentRow], now: datetime) -> bool:
     here = [each for each in opened if each.account_id == row.account_id and each.root == row.root]
+    ends = [each for each in here if each.role.ends and _same_owner(each, row)]
     leaving = any(
-        each.intent.strategy_id == row.intent.strategy_id
-        and each.role.ends
-        and each.state is IntentState.PENDING
-        and each.account_seq > row.account_seq
-        for each in here
+        each.state is IntentState.PENDING and each.account_seq > row.account_seq for each in ends
+    )
+    slow = any(
+        each.state in (IntentState.ACCEPTED, IntentState.WORKING)
+        and each.claimed_at is not None
+        and each.claimed_at < now - MARKET_ORDER_PATIENCE
+        for each in ends
     )
     doubt = any(each.state is IntentState.UNKNOWN for each in here)
-    return leaving and (doubt or _quarantined(store, row))
+    return leaving and (slow or doubt or _quarantined(store, row))
 
 
 def _candidate(store: Store, row: IntentRow, opened: list[IntentRow]) -> Candidate:

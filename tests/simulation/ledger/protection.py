@@ -239,10 +239,22 @@ def orphans(store: Store, connections: Collection[ConnectionId], now: datetime) 
             for row in store.positions.rows()
             if (row.account_id, row.contract) == (account, contract)
         )
-        if not moved and (held is None or held_of(store, held) == 0):
+        flat = held is None or held_of(store, held) == 0
+        if flat and not moved and not _is_young(store, entry):
             out.append((leg, Cancel(store.connection_of(account), leg.broker_order_id)))
     out.sort(key=lambda each: (each[0].account_id, each[0].account_seq))
     return [cancel for _, cancel in out]
+
+
+def _is_young(store: Store, entry: IntentRow) -> bool:
+    """What closes the position before it may still trade: nothing in sum is not flat then."""
+    return any(
+        row.owner == entry.owner
+        and row.role.ends
+        and row.state is not IntentState.PENDING
+        and row.account_seq < entry.account_seq
+        for row in store.intents.open()
+    )
 
 
 def stuck_exits(

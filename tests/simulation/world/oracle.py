@@ -302,12 +302,9 @@ def _is_exit(street: Street, owner: Owned) -> bool:
 
 
 def _may_overlap(street: Street, owner: Owned) -> bool:
-    """Two stops of a ladder may cover one quantity while it is set up; how long, is watched.
-
-    Where fills come in parts an exit and the entry behind it can fill side by side.
-    """
+    """Two stops of a ladder may cover one quantity while it is set up; how long, is watched."""
     rungs = street.store.strategies.one(StrategyId(owner.strategy)).strategy.rules.bracket.targets
-    return len(rungs) > 1 or street.plan.partial is not None
+    return len(rungs) > 1
 
 
 def _words(street: Street) -> Iterator[str]:

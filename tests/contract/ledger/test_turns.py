@@ -1,0 +1,135 @@
+"""An entry waits until what its owner is leaving is final, not only until it looks flat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from shared.domain.alert_signal import Signal
+from shared.domain.claim import Wait
+from shared.domain.order import Action, BrokerStatus, OrderIntent, Role
+from shared.ports.broker import Accepted, Outcome, Unknown
+from shared.ports.ledger import ORPHANED_AFTER_S, Claimed
+from tests.contract.ledger.world import BUY, CLOSE, SELL, World
+
+Patch = pytest.MonkeyPatch
+QTY: Final = 3
+THERE: Final = Accepted(8_700_000_000)
+BUY_3: Final = replace(BUY, quantity=QTY)
+SELL_2: Final = replace(SELL, quantity=2)
+WAYS_OUT: Final = {"an exit": CLOSE, "a part that is all of it": replace(CLOSE, quantity=QTY)}
+
+
+async def here(world: World) -> list[Claimed]:
+    """What leaves now, in the first account."""
+    return [each for each in await world.send() if each.intent.account_id == world.accounts[0]]
+
+
+async def leaving(world: World, way_out: Signal, came_to: Outcome = THERE) -> OrderIntent:
+    """Three contracts are held, and what closes them has been sent."""
+    await world.signal(BUY_3)
+    (claimed,) = await here(world)
+    await world.fill(claimed.intent)
+    await world.signal(way_out)
+    for leg in claimed.legs:
+        await world.tell(await world.order_fact(leg, BrokerStatus.CANCELED))
+    claimed_now = [each.intent for each in (await world.claim()).claimed]
+    (leave,) = [each for each in claimed_now if each.account_id == world.accounts[0]]
+    assert (leave.action, leave.qty_contracts) == (Action.SELL, QTY)
+    await world.ledger.record(leave.id, came_to)
+    return leave
+
+
+async def closes(world: World, leave: OrderIntent, qty: int) -> None:
+    """A part of it fills."""
+    shown = world.shown(leave, BrokerStatus.WORKING, THERE.order_id)
+    await world.tell(shown, world.fill_fact(leave, shown.order_id, "20000", qty))
+
+
+@pytest.mark.parametrize("way_out", WAYS_OUT.values(), ids=[*WAYS_OUT])
+async def test_an_entry_waits_while_an_exit_fills_in_parts(world: World, way_out: Signal) -> None:
+    leave = await leaving(world, way_out)
+    await closes(world, leave, 1)
+    signal = await world.signal(SELL_2)
+    assert (await world.states(signal))["entry"] == "PENDING"
+    assert await here(world) == []
+    await closes(world, leave, 1)
+    assert await here(world) == []
+    await world.fill(replace(leave, qty_contracts=1))
+    (entry,) = await here(world)
+    assert (entry.intent.role, entry.intent.action) == (Role.ENTRY, Action.SELL)
+
+
+async def test_an_entry_waits_for_the_end_of_an_exit_and_not_for_flat(world: World) -> None:
+    """Somebody else closed it meanwhile: what is left of the exit may still trade."""
+    leave = await leaving(world, CLOSE)
+    await closes(world, leave, 1)
+    await world.tell(*world.foreign_fill(Action.SELL, 2))
+    await world.signal(SELL_2)
+    assert await here(world) == []
+    await world.tell(await world.order_fact(leave, BrokerStatus.CANCELED))
+    (row,) = await world.rows("intents", id=str(leave.id))
+    assert row["state"] == "CANCELLED"
+
+
+async def test_an_entry_waits_for_no_exit_in_another_root(world: World) -> None:
+    leave = await leaving(world, CLOSE)
+    await closes(world, leave, 1)
+    await world.signal(replace(SELL_2, symbol="ES1!"))
+    (entry,) = await here(world)
+    assert entry.intent.contract.startswith("ES")
+
+
+async def test_an_entry_that_waits_for_a_slow_exit_holds_up_no_other(world: World) -> None:
+    leave = await leaving(world, CLOSE)
+    await closes(world, leave, 1)
+    signal = await world.signal(SELL_2)
+    await world.signal(CLOSE)
+    assert THERE.order_id not in await cancelled(world)
+    assert (await world.states(signal))["entry"] == "PENDING"  # the exit may be through at once
+    await world.advance(1.5)
+    (world.lease,) = await world.ledger.renew_leases("me")
+    await world.claim()
+    assert (await world.decision(signal))[:2] == ("SKIPPED", "entry.superseded")
+    assert THERE.order_id in await cancelled(world)
+
+
+async def cancelled(world: World) -> list[int]:
+    return [each.broker_order_id for each in (await world.claim()).cancels]
+
+
+async def test_legs_of_a_young_entry_are_no_orphans(world: World, monkeypatch: Patch) -> None:
+    """An exit that was believed lost turns up behind the entry: together they come to nothing."""
+    leave = await leaving(world, CLOSE, Unknown("timeout"))
+    await world.signal(SELL_2)
+    await world.ledger.abandon(leave.id)
+    (entry,) = await here(world)
+    assert entry.intent.role is Role.ENTRY
+    await world.fill(entry.intent)
+    legs = {await world.order_id(leg) for leg in entry.legs}
+    for leg in entry.legs:
+        await world.tell(await world.order_fact(leg, BrokerStatus.WORKING))
+    await closes(world, leave, 1)
+    assert await world.position() == 0
+    await world.advance(ORPHANED_AFTER_S + 1)
+    (world.lease,) = await world.ledger.renew_leases("me")
+    monkeypatch.setattr(world, "judge", lambda _: Wait("later"))
+    assert not legs & set(await cancelled(world))
+    await closes(world, leave, 2)
+    assert await world.position() == -2
+
+
+async def test_legs_of_an_old_entry_are_orphans(world: World) -> None:
+    """So they were, and so they are where nothing older is being closed."""
+    await world.signal(BUY_3)
+    (claimed,) = await here(world)
+    await world.fill(claimed.intent)
+    legs = [await world.order_id(leg) for leg in claimed.legs]
+    for leg in claimed.legs:
+        await world.tell(await world.order_fact(leg, BrokerStatus.WORKING))
+    await world.tell(*world.foreign_fill(Action.SELL, QTY))
+    await world.advance(ORPHANED_AFTER_S + 1)
+    (world.lease,) = await world.ledger.renew_leases("me")
+    assert set(legs) <= set(await cancelled(world))
