@@ -126,7 +126,7 @@ _OVERDUE: Final = text("""
 """)
 # An exit is never held up by an entry that cannot go: what its owner asked for before "be flat"
 # and could not be sent (something of the root is UNKNOWN, an earlier exit does not come to its
-# end, the account is quarantined) is over.
+# end, the account is quarantined) is over. A part is of what that entry makes: it waits for both.
 _SUPERSEDED: Final = text("""
     SELECT i.id, i.account_id FROM intents i
     JOIN accounts a ON a.id = i.account_id
@@ -136,12 +136,13 @@ _SUPERSEDED: Final = text("""
       AND EXISTS (
         SELECT 1 FROM intents x WHERE x.account_id = i.account_id AND x.ended_at IS NULL
           AND x.strategy_id = i.strategy_id AND x.root = i.root AND x.role IN ('exit', 'reduce')
-          AND x.state = 'PENDING' AND x.account_seq > i.account_seq)
-      AND (r.quarantined_at IS NOT NULL OR EXISTS (
-        SELECT 1 FROM intents u WHERE u.account_id = i.account_id AND u.ended_at IS NULL
-          AND u.root = i.root AND (u.state = 'UNKNOWN'
-            OR u.strategy_id = i.strategy_id AND u.role IN ('exit', 'reduce')
-              AND u.state IN ('ACCEPTED', 'WORKING') AND u.claimed_at < :slow_since)))
+          AND x.state = 'PENDING' AND x.account_seq > i.account_seq
+          AND (r.quarantined_at IS NOT NULL OR EXISTS (
+            SELECT 1 FROM intents u WHERE u.account_id = i.account_id AND u.ended_at IS NULL
+              AND u.root = i.root AND (u.state = 'UNKNOWN'
+                OR x.role = 'exit' AND u.strategy_id = i.strategy_id
+                  AND u.role IN ('exit', 'reduce') AND u.state IN ('ACCEPTED', 'WORKING')
+                  AND u.claimed_at < :slow_since))))
     ORDER BY i.account_id
     FOR UPDATE OF i SKIP LOCKED
 """)

@@ -117,11 +117,12 @@ def _settled(candidate: Candidate, quote: Decimal | None) -> Verdict | None:
     intent = candidate.intent
     if intent.cause is Cause.AVERAGE:
         return _average_over(candidate, quote)
-    if intent.after is None or candidate.after_state is None:
-        return None
-    if not candidate.after_state.final:
+    before = None if intent.after is None else candidate.after_state
+    if before is not None and not before.final:
         return Wait("after")
-    if candidate.owner_net == 0:
+    # One that names no exit was planned behind what was being closed then, or from flat.
+    adds = before is None and candidate.owner_net * intent.action.sign > 0
+    if candidate.owner_net == 0 or adds:
         return None
     message = f"The exit before it ended with {candidate.owner_net} contracts still held."
     return End(IntentState.BLOCKED, "reverse.not_flat", message)
@@ -233,7 +234,9 @@ def _judge_part(candidate: Candidate, now: datetime) -> Verdict:
     left = candidate.intent.qty_contracts - candidate.closed_by_legs
     moving = [order for order in candidate.working if _moves_the_position(order)]
     if moving and left > 0:  # what it is a part of may be on its way only now
-        late = [order.broker_order_id for order in moving if _worth_cancelling(order, now)]
+        # What closes is not cut short: the part would take its place, and the rest stay open.
+        others = [order for order in moving if not order.role.ends]
+        late = [order.broker_order_id for order in others if _worth_cancelling(order, now)]
         return Wait("working", tuple(order for order in late if order is not None))
     if held == 0 or left <= 0:
         message = "Closed already: nothing of the part was left."

@@ -1,4 +1,4 @@
-"""An entry waits until what its owner is leaving is final, not only until it looks flat."""
+"""An entry waits until what its owner is leaving is final."""
 
 from __future__ import annotations
 
@@ -96,15 +96,34 @@ async def test_an_entry_that_waits_for_a_slow_exit_holds_up_no_other(world: Worl
     assert THERE.order_id in await cancelled(world)
 
 
+async def test_a_part_of_an_entry_that_waits_waits_with_it(world: World) -> None:
+    leave = await leaving(world, CLOSE)
+    await closes(world, leave, 1)
+    signal = await world.signal(SELL_2)
+    await world.signal(replace(CLOSE, quantity=1))
+    await world.advance(1.5)
+    (world.lease,) = await world.ledger.renew_leases("me")
+    assert THERE.order_id not in await cancelled(world)
+    assert (await world.states(signal))["entry"] == "PENDING"
+    await closes(world, leave, 2)
+    (entry,) = await here(world)
+    assert entry.intent.role is Role.ENTRY
+
+
 async def cancelled(world: World) -> list[int]:
     return [each.broker_order_id for each in (await world.claim()).cancels]
 
 
 async def test_legs_of_a_young_entry_are_no_orphans(world: World, monkeypatch: Patch) -> None:
-    """An exit that was believed lost turns up behind the entry: together they come to nothing."""
+    """An exit that was believed lost turns up behind an entry that did not see what is held.
+
+    Both sell: together they come to nothing for a while, and then to what the legs protect.
+    """
     leave = await leaving(world, CLOSE, Unknown("timeout"))
     await world.signal(SELL_2)
     await world.ledger.abandon(leave.id)
+    judged = world.judge
+    monkeypatch.setattr(world, "judge", lambda each: judged(replace(each, owner_net=0)))
     (entry,) = await here(world)
     assert entry.intent.role is Role.ENTRY
     await world.fill(entry.intent)

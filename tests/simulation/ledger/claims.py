@@ -138,17 +138,19 @@ def _hopeless(
 def _superseded(store: Store, row: IntentRow, opened: list[IntentRow], now: datetime) -> bool:
     here = [each for each in opened if each.account_id == row.account_id and each.root == row.root]
     ends = [each for each in here if each.role.ends and _same_owner(each, row)]
-    leaving = any(
-        each.state is IntentState.PENDING and each.account_seq > row.account_seq for each in ends
-    )
-    slow = any(
+    leaving = [
+        each
+        for each in ends
+        if each.state is IntentState.PENDING and each.account_seq > row.account_seq
+    ]
+    slow = any(each.role is Role.EXIT for each in leaving) and any(
         each.state in (IntentState.ACCEPTED, IntentState.WORKING)
         and each.claimed_at is not None
         and each.claimed_at < now - MARKET_ORDER_PATIENCE
         for each in ends
     )
     doubt = any(each.state is IntentState.UNKNOWN for each in here)
-    return leaving and (slow or doubt or _quarantined(store, row))
+    return bool(leaving) and (slow or doubt or _quarantined(store, row))
 
 
 def _candidate(store: Store, row: IntentRow, opened: list[IntentRow]) -> Candidate:

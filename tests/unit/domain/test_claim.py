@@ -118,6 +118,18 @@ def test_a_reverse_whose_exit_left_something_does_not_enter() -> None:
     assert verdict.code == "reverse.not_flat"
 
 
+@pytest.mark.parametrize(("net", "leaves"), [(-3, False), (0, True), (3, True)])
+def test_no_entry_leaves_against_what_is_held(net: int, leaves: bool) -> None:
+    """It was planned behind an exit that ended with something left."""
+    verdict = judge(candidate(ENTRY, net=net), NOW, None)
+    assert isinstance(verdict, Send if leaves else End)
+    assert leaves or verdict == judge(
+        replace(candidate(replace(ENTRY, after=EXIT.id), net=net), after_state=IntentState.FILLED),
+        NOW,
+        None,
+    )
+
+
 @given(st.integers(-9, 9))
 def test_an_exit_takes_exactly_what_is_held(net: int) -> None:
     verdict = judge(candidate(EXIT, net=net), NOW, None)
@@ -233,6 +245,14 @@ def test_a_part_waits_for_what_moves_the_position() -> None:
     assert isinstance(part(2, resting), Send)
     filling = replace(resting, qty_contracts=3, filled_contracts=2)
     assert part(2, filling) == Wait("working", (9,))  # what else would its legs stand for
+
+
+@pytest.mark.parametrize("role", [Role.EXIT, Role.REDUCE])
+def test_a_part_cuts_nothing_short_that_closes(role: Role) -> None:
+    long_ago = NOW - timedelta(seconds=5)
+    slow = Working(IntentId(uuid4()), 9, role, OrderType.MARKET, IntentState.WORKING, long_ago, 3)
+    assert part(2, slow) == Wait("working")
+    assert part(2, replace(slow, role=Role.ENTRY)) == Wait("working", (9,))
 
 
 def test_a_part_waits_for_the_entry_it_is_a_part_of() -> None:
