@@ -136,12 +136,12 @@ _ORPHANS: Final = text(f"""
       AND NOT EXISTS (
         SELECT 1 FROM positions q WHERE q.account_id = l.account_id AND q.contract = l.contract
           AND q.updated_at > clock_timestamp() - make_interval(secs => {ORPHANED_AFTER_S}))
-      -- Nothing in sum, and not flat: what closes the position before their entry still may trade.
+      -- Nothing in sum is not flat while what closes the other side before their entry may trade.
       AND NOT EXISTS (
         SELECT 1 FROM intents x WHERE x.account_id = l.account_id AND x.ended_at IS NULL
           AND x.strategy_id = l.strategy_id AND x.contract = l.contract
           AND x.role IN ('exit', 'reduce') AND x.state <> 'PENDING'
-          AND x.account_seq < e.account_seq)
+          AND x.account_seq < e.account_seq AND x.action = e.action)
     ORDER BY l.account_id, l.account_seq
 """)
 _STUCK: Final = text("""

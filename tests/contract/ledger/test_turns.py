@@ -152,3 +152,22 @@ async def test_legs_of_an_old_entry_are_orphans(world: World) -> None:
     await world.advance(ORPHANED_AFTER_S + 1)
     (world.lease,) = await world.ledger.renew_leases("me")
     assert set(legs) <= set(await cancelled(world))
+
+
+async def test_legs_that_a_late_exit_leaves_behind_are_orphans(world: World) -> None:
+    """It turns up behind the next position and closes that: its legs protect nothing any more."""
+    leave = await leaving(world, CLOSE, Unknown("timeout"))
+    await world.ledger.abandon(leave.id)
+    (again,) = await here(world)
+    await world.fill(again.intent)
+    await world.signal(replace(BUY, quantity=2))
+    (entry,) = await here(world)
+    await world.fill(entry.intent)
+    legs = {await world.order_id(leg) for leg in entry.legs}
+    for leg in entry.legs:
+        await world.tell(await world.order_fact(leg, BrokerStatus.WORKING))
+    await closes(world, leave, 2)
+    assert await world.position() == 0
+    await world.advance(ORPHANED_AFTER_S + 1)
+    (world.lease,) = await world.ledger.renew_leases("me")
+    assert legs <= set(await cancelled(world))

@@ -247,12 +247,13 @@ def orphans(store: Store, connections: Collection[ConnectionId], now: datetime) 
 
 
 def _is_young(store: Store, entry: IntentRow) -> bool:
-    """What closes the position before it may still trade: nothing in sum is not flat then."""
+    """What closes the other side before it may still trade: nothing in sum is not flat then."""
     return any(
         row.owner == entry.owner
         and row.role.ends
         and row.state is not IntentState.PENDING
         and row.account_seq < entry.account_seq
+        and row.intent.action is entry.intent.action
         for row in store.intents.open()
     )
 
