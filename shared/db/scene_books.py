@@ -21,6 +21,7 @@ from shared.domain.order import Action, IntentState, OrderType, Role
 from shared.domain.plan import Book, Held
 from shared.domain.position import OpenIntent
 
+# Of a leg what its entry's legs may still close; a fill that was taken back ended none of them.
 _BOOKS: Final = text("""
     SELECT 'held' AS what, account_id, strategy_id, contract, root, net_qty AS qty,
            CAST(NULL AS uuid) AS id, NULL AS role, NULL AS action, NULL AS order_type,
@@ -29,10 +30,16 @@ _BOOKS: Final = text("""
     FROM positions
     WHERE account_id = ANY (CAST(:accounts AS bigint[])) AND net_qty <> 0
     UNION ALL
-    SELECT 'open', account_id, strategy_id, contract, root, qty - filled_qty,
-           id, role, action, order_type, state, account_seq, price, stop_price
-    FROM intents
-    WHERE account_id = ANY (CAST(:accounts AS bigint[])) AND ended_at IS NULL
+    SELECT 'open', i.account_id, i.strategy_id, i.contract, i.root,
+           CASE WHEN i.parent_id IS NULL THEN i.qty - i.filled_qty
+             ELSE least(i.qty - i.filled_qty, (
+               SELECT greatest(0, coalesce(sum(
+                 CASE WHEN b.id = i.parent_id THEN f.qty ELSE -f.qty END), 0))
+               FROM intents b JOIN fills f ON f.account_id = b.account_id AND f.intent_id = b.id
+               WHERE b.id = i.parent_id OR b.parent_id = i.parent_id)) END,
+           i.id, i.role, i.action, i.order_type, i.state, i.account_seq, i.price, i.stop_price
+    FROM intents i
+    WHERE i.account_id = ANY (CAST(:accounts AS bigint[])) AND i.ended_at IS NULL
     UNION ALL
     SELECT 'foreign', account_id, 0, contract, '', qty,
            NULL, NULL, action, order_type, status, broker_order_id, price, stop_price

@@ -47,7 +47,11 @@ def fold_all(fills: Iterable[Fill]) -> Position:
 
 @dataclass(frozen=True, slots=True)
 class OpenIntent:
-    """An intent that has not ended, as far as it matters for what comes after it."""
+    """An intent that has not ended, as far as it matters for what comes after it.
+
+    `remaining_qty` of a protective leg is no more than its entry's legs have left to close: one
+    whose entry has not filled, or whose pair has closed it, cannot trade any more.
+    """
 
     id: IntentId
     role: Role

@@ -84,17 +84,25 @@ class Street:
             assert sum(worst) <= ACCOUNT_MAX, self.story
 
     def worst(self, account: int, strategy: int, contract: str) -> int:
-        """The most the strategy can come to hold here, whatever fills of what was sent."""
+        """The most the strategy can come to hold here, whatever fills of what was sent.
+
+        Exits too: what is left of one beyond what is held would open the other side.
+        """
         net = self.net.get((account, strategy, contract), 0)
         sides = {Action.BUY: max(net, 0), Action.SELL: max(-net, 0)}
+        beyond = {Action.BUY: -sides[Action.SELL], Action.SELL: -sides[Action.BUY]}
         for order in self.sent.values():
             intent = order.intent
-            if intent.role is Role.ENTRY and (
-                (intent.account_id, intent.strategy_id, intent.contract)
-                == (account, strategy, contract)
+            if (intent.account_id, intent.strategy_id, intent.contract) == (
+                account,
+                strategy,
+                contract,
             ):
-                sides[intent.action] += order.left
-        return max(sides.values())
+                if intent.role is Role.ENTRY:
+                    sides[intent.action] += order.left
+                elif intent.role.ends:
+                    beyond[intent.action] += order.left
+        return max(sides[action] + max(0, beyond[action]) for action in sides)
 
     def _may_enter(self, intent: OrderIntent) -> bool:
         scopes = {

@@ -1,4 +1,4 @@
-"""An entry waits until what its owner is leaving is final."""
+"""An entry waits until what its owner is leaving is final; what still closes counts to limits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 from shared.domain.alert_signal import Signal
 from shared.domain.claim import Wait
 from shared.domain.order import Action, BrokerStatus, OrderIntent, Role
+from shared.domain.rules import AccountRules
+from shared.domain.rules.limits import Limits
 from shared.ports.broker import Accepted, Outcome, Unknown
 from shared.ports.ledger import ORPHANED_AFTER_S, Claimed
 from tests.contract.ledger.world import BUY, CLOSE, SELL, World
@@ -171,3 +173,43 @@ async def test_legs_that_a_late_exit_leaves_behind_are_orphans(world: World) -> 
     await world.advance(ORPHANED_AFTER_S + 1)
     (world.lease,) = await world.ledger.renew_leases("me")
     assert legs <= set(await cancelled(world))
+
+
+@pytest.mark.parametrize(("most", "expected"), [(4, "BLOCKED"), (5, "PLANNED")])
+async def test_legs_that_may_still_trade_count_to_the_limit(
+    world: World, most: int, expected: str
+) -> None:
+    """The fill of their entry was taken back: whichever trades opens the other side."""
+    await world.set_account(AccountRules(limits=Limits(max_position_contracts=most)))
+    await world.signal(BUY_3)
+    (claimed,) = await here(world)
+    bought = world.fill_fact(claimed.intent, await world.order_id(claimed.intent), "20000", QTY)
+    await world.tell(await world.order_fact(claimed.intent, BrokerStatus.FILLED), bought)
+    for leg in claimed.legs:
+        await world.tell(await world.order_fact(leg, BrokerStatus.WORKING))
+    await world.tell(replace(bought, active=False))
+    assert await world.position() == 0
+    signal = await world.signal(SELL_2)
+    assert (await world.decision(signal))[0] == expected
+    for leg in claimed.legs:
+        await world.tell(await world.order_fact(leg, BrokerStatus.CANCELED))
+    later = await world.signal(SELL_2)
+    assert (await world.decision(later))[0] == "PLANNED"
+
+
+async def test_what_its_pair_has_closed_no_leg_closes_again(world: World) -> None:
+    """The stop has filled, and that its target is gone has not been told yet."""
+    await world.set_account(AccountRules(limits=Limits(max_position_contracts=QTY)))
+    await world.signal(BUY_3)
+    (claimed,) = await here(world)
+    await world.fill(claimed.intent)
+    target, stop = claimed.legs
+    for leg in claimed.legs:
+        await world.tell(await world.order_fact(leg, BrokerStatus.WORKING))
+    await world.fill(stop, "19997.5")
+    signal = await world.signal(replace(SELL, quantity=QTY))
+    assert (await world.decision(signal))[0] == "PLANNED"
+    (entry,) = await here(world)
+    assert entry.intent.qty_contracts == QTY
+    (row,) = await world.rows("intents", id=str(target.id))
+    assert row["state"] == "WORKING"

@@ -13,7 +13,7 @@ from shared.domain.decision.past import Span, span_of
 from shared.domain.decision.scene import Halt, History, PastEntry, RootHeld, Scene, WorkingOrder
 from shared.domain.gates.controls import Scope, not_enabled
 from shared.domain.gates.exposure import exposure_of, roots_of
-from shared.domain.ids import AccountId, StrategyId, UserId
+from shared.domain.ids import AccountId, IntentId, StrategyId, UserId
 from shared.domain.order import Action, BrokerStatus, IntentState, OrderType, Role
 from shared.domain.plan import Book, Held
 from shared.domain.position import OpenIntent
@@ -96,23 +96,31 @@ def _owners(store: Store, account: AccountId, counts: Counts) -> dict[StrategyId
                 for row in held
                 if row.strategy_id == owner
             ),
-            tuple(_open(row) for row in coming if row.intent.strategy_id == owner),
+            tuple(_open(store, row) for row in coming if row.intent.strategy_id == owner),
         )
         for owner in owners
     }
 
 
-def _open(row: IntentRow) -> OpenIntent:
+def _open(store: Store, row: IntentRow) -> OpenIntent:
+    remaining, entry = row.intent.qty_contracts - row.filled_qty, row.intent.parent
     return OpenIntent(
         id=row.id,
         role=row.role,
         action=row.intent.action,
         root=row.root,
         contract=row.intent.contract,
-        remaining_qty=row.intent.qty_contracts - row.filled_qty,
+        remaining_qty=remaining if entry is None else min(remaining, _left(store, entry)),
         state=row.state,
         account_seq=row.account_seq,
     )
+
+
+def _left(store: Store, entry: IntentId) -> int:
+    """What its legs may still close. A fill that was taken back ended none of them."""
+    legs = {leg.id for leg in store.intents.legs(entry)}
+    told = [row for row in store.fills.rows() if row.intent_id in {entry, *legs}]
+    return max(0, sum(row.qty if row.intent_id == entry else -row.qty for row in told))
 
 
 def _held_roots(store: Store, account: AccountId) -> tuple[RootHeld, ...]:

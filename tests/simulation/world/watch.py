@@ -214,8 +214,8 @@ class Watch:
         seat = self._seat_of[account]
         limits = self._street.plan.seats[self._street.seats.index(seat)].rules.limits
         most = limits.max_position_contracts
-        if most is None or account in self.meddled_in or self._street.plan.partial is not None:
-            return  # where fills come in parts, an exit on its way moves the net by itself
+        if most is None or account in self.meddled_in:
+            return
         by_contract: Counter[int] = Counter()
         for (_, contract, _), net in self.net_of(account).items():
             by_contract[contract] += net

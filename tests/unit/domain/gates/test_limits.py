@@ -9,7 +9,7 @@ from shared.domain.decision.scene import Exposure
 from shared.domain.decision.words import Move
 from shared.domain.gates.exposure import exposure_of, once_exited, worst_of
 from shared.domain.gates.limits import over_order_limit, over_position_limit
-from shared.domain.order import Action, Role
+from shared.domain.order import Action, IntentState, Role
 from shared.domain.plan import Book, Denied, Held
 from shared.domain.rules import AccountRules, StrategyRules
 from shared.domain.rules.limits import Limits
@@ -86,15 +86,40 @@ def test_an_exit_under_way_may_fail() -> None:
     assert over_position_limit(replace(made, action=Action.SELL)) is None
 
 
-def test_legs_do_not_count() -> None:
-    guarded = replace(
-        book(1),
-        open_intents=(
-            under_way(-1, role=Role.TAKE_PROFIT),
-            under_way(-1, role=Role.STOP_LOSS),
-        ),
-    )
-    assert worst_of(guarded, "NQ") == 1
+_EXIT, _PART, _TP, _SL = Role.EXIT, Role.REDUCE, Role.TAKE_PROFIT, Role.STOP_LOSS
+
+
+@pytest.mark.parametrize(
+    ("held", "closing", "qty", "worst"),
+    [
+        (3, ((-3, _EXIT),), -4, 4),  # it may fill wholly, and then nothing of it is left
+        (0, ((-3, _EXIT),), -4, 7),  # the entry of another way in took it to flat
+        (1, ((-3, _EXIT),), -4, 6),
+        (-1, ((-2, _EXIT),), -1, 4),
+        (-1, ((-2, _EXIT),), 2, 3),
+        (3, ((-1, _PART), (-2, _TP), (-2, _SL)), -1, 3),
+        (1, ((-1, _TP), (-1, _SL)), -1, 1),  # a pair ends itself
+        (0, ((-2, _TP), (-2, _SL)), -3, 5),  # orphans
+        (0, ((-2, _TP), (-2, _SL)), 3, 3),
+        (0, ((-2, _TP), (-3, _SL), (-1, _EXIT)), -1, 5),
+    ],
+)
+def test_what_closes_counts_beyond_what_is_held(
+    held: int, closing: tuple[tuple[int, Role], ...], qty: int, worst: int
+) -> None:
+    under = tuple(under_way(each, role=role) for each, role in closing)
+    known = replace(book(held), open_intents=under)
+    assert worst_of(known, "NQ", ("NQZ6", qty)) == worst
+    facts = {"book": known, "exposure": exposure_of([known])}
+    action = Action.BUY if qty > 0 else Action.SELL
+    made: dict[str, Any] = {"scene": facts, "qty_contracts": abs(qty), "action": action}
+    for whose, name in ((strategy, "strategy"), (account, "account")):
+        assert over_position_limit(entry(**made, **whose(max_position_contracts=worst))) is None
+        less = entry(**made, **whose(max_position_contracts=worst - 1))
+        assert code(over_position_limit(less)) == f"limits.{name}_position"
+    pending = tuple(replace(each, state=IntentState.PENDING) for each in under)
+    waits = replace(known, open_intents=pending)  # it will be sized by what is held then
+    assert worst_of(waits, "NQ") == abs(held)
 
 
 def test_the_entry_of_a_reverse_starts_from_flat() -> None:
