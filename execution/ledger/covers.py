@@ -19,8 +19,6 @@ from shared.ports.ledger import UNEVEN_AFTER_S, LegResize
 # parts, so a position rests a while first. An entry that still works has legs the broker sizes.
 _LEGS: Final = text(f"""
     SELECT {LEG_COLUMNS}, w.account_id, w.contract, w.strategy_id, a.connection_id, p.net_qty,
-      e.filled_qty - (SELECT sum(c.filled_qty) FROM intents c
-        WHERE c.parent_id = e.id) AS entry_left,
       coalesce((SELECT sum(abs(q.net_qty)) FROM positions q
         WHERE q.account_id = p.account_id AND q.contract = p.contract
           AND q.strategy_id <> 0 AND sign(q.net_qty) = sign(p.net_qty)), 0) AS same_side,
@@ -61,9 +59,7 @@ async def uneven(
 def _of_owner(rows: list[Any]) -> tuple[LegResize, ...]:
     row = rows[0]
     held = abs(still_held(row.net_qty, int(row.same_side), row.external))
-    lefts = {each.parent_id: int(each.entry_left) for each in rows}
-    left = remainder_of(held - int(row.unfinished), lefts.values())
-    if left == 0:
-        return ()
-    changes = resizes(left, [cover_of(working(each)) for each in rows])
+    legs = [cover_of(working(each)) for each in rows]
+    left = remainder_of(held - int(row.unfinished), legs)
+    changes = resizes(left, legs) if left else ()
     return resized(ConnectionId(row.connection_id), changes, rows)

@@ -32,6 +32,8 @@ LEG_COLUMNS: Final = """
     w.id, w.broker_order_id, w.role, w.order_type, w.state, w.claimed_at, w.qty, w.filled_qty,
     coalesce(o.price, w.price) AS price, coalesce(o.stop_price, w.stop_price) AS stop_price,
     coalesce(e.account_seq, w.account_seq) AS seq, w.parent_id,
+    coalesce(e.filled_qty - (SELECT sum(f.filled_qty) FROM intents f
+       WHERE f.parent_id = e.id), 0) AS entry_left,
     concat(w.rung, '.', (SELECT count(DISTINCT b.leg) FROM intents b
        WHERE b.parent_id = w.parent_id AND b.role = w.role AND b.rung = w.rung
          AND b.account_seq <= w.account_seq)) AS number
@@ -55,7 +57,7 @@ _FOREIGN: Final = text("""
     SELECT x.id AS exit_id, x.id, o.broker_order_id, 'exit' AS role,
       coalesce(o.order_type, 'Limit') AS order_type, 'WORKING' AS state,
       CAST(NULL AS timestamptz) AS claimed_at, o.qty, 0 AS filled_qty, 0 AS seq,
-      CAST(NULL AS uuid) AS parent_id, 0 AS number
+      CAST(NULL AS uuid) AS parent_id, 0 AS entry_left, 0 AS number
     FROM intents x
     JOIN orders o ON o.account_id = x.account_id AND o.contract = x.contract
       AND o.intent_id IS NULL AND o.status = ANY (CAST(:at_work AS text[]))
@@ -101,6 +103,7 @@ def working(row: Any) -> Working:
         filled_contracts=row.filled_qty,
         pair=f"{row.parent_id}.{row.number}",
         seq=row.seq,
+        entry_left_contracts=int(row.entry_left),
     )
 
 

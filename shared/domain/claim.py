@@ -36,6 +36,7 @@ class Working:
     filled_contracts: int = 0
     pair: str = ""  # legs of one pair end each other
     seq: int = 0
+    entry_left_contracts: int = 0  # of a leg: what the legs of its entry have not closed of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +277,7 @@ def cover_of(order: Working) -> Cover:
         filled_contracts=order.filled_contracts,
         pair=order.pair,
         seq=order.seq,
+        entry_left_contracts=order.entry_left_contracts,
     )
 
 

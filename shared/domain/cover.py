@@ -2,12 +2,13 @@
 
 A leg that covers too much would open the other side when it trades; one that covers too little
 leaves a part naked. The contracts an owner still holds belong to its newest entries, because the
-oldest are closed first.
+oldest are closed first, but never more to an entry than its legs have left of it: what its pairs
+stand for too much would be missing where an older entry's legs give way for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.domain.ids import IntentId
@@ -18,7 +19,8 @@ from shared.domain.order import Role
 class Cover:
     """A working leg. `qty_contracts` counts what has filled of it, as the broker's order does.
 
-    Legs with one `pair` end each other; `seq` orders pairs by their entries, oldest first.
+    Legs with one `pair` end each other; legs with one `seq` are of one entry, the oldest of which
+    has the lowest. `entry_left_contracts`: what that entry filled and its legs have not closed.
     """
 
     intent_id: IntentId
@@ -28,6 +30,7 @@ class Cover:
     filled_contracts: int
     pair: str
     seq: int
+    entry_left_contracts: int
 
     @property
     def open_contracts(self) -> int:
@@ -64,9 +67,9 @@ def resizes(remainder: int, legs: Sequence[Cover]) -> tuple[Resize, ...]:
     return tuple(sorted(changes, key=_turn))
 
 
-def remainder_of(held: int, lefts: Iterable[int]) -> int:
-    """Contracts that the legs of some entries are to cover: what these left of what is held."""
-    return max(0, min(held, sum(left for left in lefts if left > 0)))
+def remainder_of(held: int, legs: Sequence[Cover]) -> int:
+    """Contracts of `held` that these legs are to cover: no more than their entries have left."""
+    return max(0, min(held, sum(map(_left_of, _entries(legs)))))
 
 
 def _turn(change: Resize) -> tuple[bool, bool, int]:
@@ -74,31 +77,48 @@ def _turn(change: Resize) -> tuple[bool, bool, int]:
 
 
 def _shares(remainder: int, legs: Sequence[Cover]) -> dict[IntentId, int]:
-    """Open contracts each leg should have: pairs from the newest, then the rest to stops.
+    """Open contracts each leg should have: each entry's own from the newest on.
+
+    What no stop of its own entry stands for is bare: another entry's does.
+    """
+    left, out = remainder, dict[IntentId, int]()
+    for entry in _entries(legs):
+        share = min(left, _left_of(entry))
+        left -= share
+        out |= _of_entry(share, _pairs(entry))
+    stops = _stops([pair for entry in _entries(legs) for pair in _pairs(entry)])
+    return out | _rest(remainder, stops, out)
+
+
+def _of_entry(share: int, pairs: Sequence[Sequence[Cover]]) -> dict[IntentId, int]:
+    """The pairs in turn, then what is left of the entry's share to its stops.
 
     What only a target of a pair covers is bare, too: another pair's stop stands for it. Such pairs
     are asked first, so that the same legs always share alike.
     """
-    left, out = remainder, {}
-    pairs = sorted(_newest_first(legs), key=_has_stop)
-    for pair in pairs:
-        share = min(left, _claim(pair))
-        left -= share
+    left, out = share, {}
+    for pair in sorted(pairs, key=_has_stop):
+        part = min(left, _claim(pair))
+        left -= part
         for leg in pair:
-            out[leg.intent_id] = min(share, leg.open_contracts) if _target(leg) else share
-    stops = [leg for pair in sorted(pairs, key=_lacks_target) for leg in pair if not _target(leg)]
-    return out | _rest(remainder, stops, out)
+            out[leg.intent_id] = min(part, leg.open_contracts) if _target(leg) else part
+    return out | _rest(share, _stops(pairs), out)
 
 
-def _rest(remainder: int, stops: Sequence[Cover], out: dict[IntentId, int]) -> dict[IntentId, int]:
+def _rest(share: int, stops: Sequence[Cover], out: dict[IntentId, int]) -> dict[IntentId, int]:
     """What no pair's stop stands for: to stops that are as large already, then to the first."""
-    bare, grown = remainder - sum(out[stop.intent_id] for stop in stops), {}
+    bare, grown = share - sum(out[stop.intent_id] for stop in stops), {}
     for stop in stops:
         grown[stop.intent_id] = min(bare, max(0, stop.open_contracts - out[stop.intent_id]))
         bare -= grown[stop.intent_id]
     if stops:
         grown[stops[0].intent_id] += bare
     return {each: out[each] + more for each, more in grown.items()}
+
+
+def _stops(pairs: Sequence[Sequence[Cover]]) -> list[Cover]:
+    """Those beside a target first."""
+    return [leg for pair in sorted(pairs, key=_lacks_target) for leg in pair if not _target(leg)]
 
 
 def _claim(pair: Sequence[Cover]) -> int:
@@ -119,13 +139,21 @@ def _target(leg: Cover) -> bool:
     return leg.role is Role.TAKE_PROFIT
 
 
-def _newest_first(legs: Sequence[Cover]) -> Iterator[list[Cover]]:
-    pairs: dict[str, list[Cover]] = {}
+def _left_of(entry: Sequence[Cover]) -> int:
+    return max(0, entry[0].entry_left_contracts)
+
+
+def _entries(legs: Sequence[Cover]) -> list[list[Cover]]:
+    """The legs of each entry, the newest first."""
+    entries: dict[int, list[Cover]] = {}
     for leg in legs:
+        entries.setdefault(leg.seq, []).append(leg)
+    return [entries[seq] for seq in sorted(entries, reverse=True)]
+
+
+def _pairs(entry: Sequence[Cover]) -> list[list[Cover]]:
+    """The entry's first pair comes last: it covers what the later ones have not taken over."""
+    pairs: dict[str, list[Cover]] = {}
+    for leg in entry:
         pairs.setdefault(leg.pair, []).append(leg)
-    # Of one entry's pairs the first comes last: it covers what the later ones have not taken over.
-    return iter(
-        sorted(
-            pairs.values(), key=lambda pair: (max(x.seq for x in pair), pair[0].pair), reverse=True
-        )
-    )
+    return [pairs[name] for name in sorted(pairs, reverse=True)]

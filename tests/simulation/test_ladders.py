@@ -223,6 +223,27 @@ def test_an_add_moves_all_legs_to_the_new_average(side: Side) -> None:
     run_virtual(adds(side))
 
 
+async def more(times: int) -> None:
+    """Each entry keeps its own pairs: a newer one's first pair gives way to its rungs alone."""
+    async with world(7) as venue, executing(venue, 7) as executor:
+        set_rules(executor, LADDER)
+        price = await enter(executor, Side.BUY)
+        order = Signal(
+            kind=SignalKind.ORDER, dialect="test", side=Side.BUY, quantity=QTY, price=PRICE
+        )
+        for entry in range(2, times + 1):
+            tell(executor, order)
+            await executor.until(lambda held=entry * QTY: net(executor) == held, STAGE_S_MAX)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+            await venue.clock.sleep(SETTLE_S)
+            # Within a tick of where its entry filled a leg is left alone.
+            pairs = [(kind, qty) for kind, qty, _ in ladder(price, 1)]
+            assert [(kind, qty) for kind, qty, _ in exits(executor)] == sorted(pairs * entry)
+
+
+def test_a_ladder_that_is_added_to_keeps_every_pair() -> None:
+    run_virtual(more(4))
+
+
 async def overrun(away: int) -> None:
     """The price is past a rung before its pair can work."""
     async with world(7) as venue, executing(venue, 7) as executor:

@@ -302,6 +302,20 @@ async def test_the_first_pair_shrinks_by_what_the_others_took_over(world: World)
     assert await uneven(world) == {}
 
 
+async def test_a_newer_ladder_takes_nothing_of_an_older_one(world: World) -> None:
+    older = await enter(world)
+    await work_all(world, older)
+    for leg in older.legs:
+        shrunk = replace(leg, qty_contracts=2)
+        await world.tell(await world.order_fact(shrunk, BrokerStatus.WORKING))
+    newer = await enter(world)
+    await work_all(world, newer)
+    await world.advance(1.1)
+    (changes,) = await world.ledger.uneven([world.lease])
+    told_of = {each.intent_id: each.qty_contracts for each in changes}
+    assert told_of == {leg.id: 2 for leg in newer.legs}
+
+
 async def test_a_pair_that_is_gone_gives_its_part_back(world: World) -> None:
     entry = await enter(world)
     first, _ = await work_all(world, entry)

@@ -43,10 +43,9 @@ def _of_owner(store: Store, position: PositionRow) -> tuple[LegResize, ...]:
         return ()
     unfinished = sum(row.filled_qty for row in mine if row.role is Role.ENTRY)
     held = abs(held_of(store, position))
-    left = remainder_of(held - unfinished, _lefts(store, legs).values())
-    if left == 0:
-        return ()
-    changes = resizes(left, [cover_of(working(store, row)) for row in legs])
+    covers = [cover_of(working(store, row)) for row in legs]
+    left = remainder_of(held - unfinished, covers)
+    changes = resizes(left, covers) if left else ()
     return resized(store, store.connection_of(position.account_id), changes)
 
 
@@ -55,12 +54,3 @@ def _is_working(store: Store, row: IntentRow) -> bool:
     if entry is None or entry.ended_at is None or entry.filled_qty == 0:
         return False
     return row.role.protective and row.state in _AT_BROKER and row.broker_order_id is not None
-
-
-def _lefts(store: Store, legs: list[IntentRow]) -> dict[object, int]:
-    """What the legs of each entry have not closed of it."""
-    entries = [entry for leg in legs if (entry := entry_of(store, leg)) is not None]
-    return {
-        entry.id: entry.filled_qty - sum(leg.filled_qty for leg in store.intents.legs(entry.id))
-        for entry in entries
-    }

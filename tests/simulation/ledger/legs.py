@@ -76,6 +76,7 @@ def working(store: Store, row: IntentRow) -> Working:
         filled_contracts=row.filled_qty,
         pair=f"{row.intent.parent}.{_number(store, row)}",
         seq=_entry_seq(store, row),
+        entry_left_contracts=_entry_left(store, row),
     )
 
 
@@ -95,6 +96,14 @@ def _number(store: Store, row: IntentRow) -> str:
 def _entry_seq(store: Store, row: IntentRow) -> int:
     parent = row.intent.parent
     return row.account_seq if parent is None else store.intents.one(parent).account_seq
+
+
+def _entry_left(store: Store, row: IntentRow) -> int:
+    """What the legs of its entry have not closed of it."""
+    if row.intent.parent is None:
+        return 0
+    closed = sum(leg.filled_qty for leg in store.intents.legs(row.intent.parent))
+    return store.intents.one(row.intent.parent).filled_qty - closed
 
 
 def closed_by_legs(store: Store, row: IntentRow) -> int:

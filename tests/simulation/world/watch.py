@@ -236,7 +236,7 @@ class Watch:
                 covered = self._covered(orders, key, net)
                 leaving = self._leaving(orders, key, net)
                 if (
-                    covered + leaving < self._least(key, net)
+                    covered + leaving < abs(net)
                     and self._wants_stop(key)
                     and account not in self.meddled_in
                 ):
@@ -284,11 +284,6 @@ class Watch:
             and (each.contract, each.owner.strategy) == key[1:]
             and each.sign * net < 0
         )
-
-    def _least(self, key: Key, net: int) -> int:
-        """What must be covered. Of a ladder's entries some legs may stand for others' contracts."""
-        strategy = self._street.store.strategies.one(_strategy(key)).strategy
-        return min(abs(net), 1) if len(strategy.rules.bracket.targets) > 1 else abs(net)
 
     def _wants_stop(self, key: Key) -> bool:
         """A strategy with a stop; an exit that is at the broker already has taken it away."""

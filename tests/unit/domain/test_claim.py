@@ -193,7 +193,7 @@ PART = replace(EXIT, role=Role.REDUCE, action=Action.SELL, qty_contracts=1)
 def leg_working(role: Role, qty: int, order_id: int | None = 7) -> Working:
     kind = OrderType.LIMIT if role is Role.TAKE_PROFIT else OrderType.STOP
     state = IntentState.SENDING if order_id is None else IntentState.WORKING
-    return Working(IntentId(uuid4()), order_id, role, kind, state, NOW, qty, 0, "p", 1)
+    return Working(IntentId(uuid4()), order_id, role, kind, state, NOW, qty, 0, "p", 1, qty)
 
 
 def part(net: int, *working: Working, closed_by_legs: int = 0, qty: int = 1) -> object:

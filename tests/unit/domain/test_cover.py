@@ -8,20 +8,41 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.cover import Cover, Resize, resizes
+from shared.domain.cover import Cover, Resize, remainder_of, resizes
 from shared.domain.ids import IntentId
 from shared.domain.order import Role
 
 
-def leg(n: int, role: Role, qty: int, filled: int = 0, pair: int = 1) -> Cover:
-    return Cover(IntentId(UUID(int=n)), n, role, qty, filled, f"p{pair}", pair)
+def leg(n: int, role: Role, qty: int, filled: int = 0, pair: int = 1, *, left: int) -> Cover:
+    return Cover(IntentId(UUID(int=n)), n, role, qty, filled, f"p{pair}", pair, left)
 
 
-def pair_of(n: int, qty: int, filled: int = 0) -> list[Cover]:
+def pair_of(n: int, qty: int, filled: int = 0, *, left: int | None = None) -> list[Cover]:
+    left = qty - filled if left is None else left
     return [
-        leg(2 * n, Role.TAKE_PROFIT, qty, filled, n),
-        leg(2 * n + 1, Role.STOP_LOSS, qty - filled, 0, n),
+        leg(2 * n, Role.TAKE_PROFIT, qty, filled, n, left=left),
+        leg(2 * n + 1, Role.STOP_LOSS, qty - filled, 0, n, left=left),
     ]
+
+
+def ladder_of(n: int, first: int, *rungs: int, left: int) -> list[Cover]:
+    """An entry's first pair and those of its earlier rungs."""
+    return [
+        replace(
+            each, intent_id=IntentId(UUID(int=100 * n + 10 * rung + at)), pair=f"p{n}.{rung}", seq=n
+        )
+        for rung, qty in enumerate((first, *rungs))
+        for at, each in enumerate(pair_of(n, qty, left=left))
+    ]
+
+
+def stops_of(legs: list[Cover]) -> dict[int, int]:
+    """By entry."""
+    found: dict[int, int] = {}
+    for each in legs:
+        if each.role is Role.STOP_LOSS:
+            found[each.seq] = found.get(each.seq, 0) + each.open_contracts
+    return found
 
 
 def after(legs: list[Cover], changes: tuple[Resize, ...]) -> list[Cover]:
@@ -60,7 +81,7 @@ def test_flat_leaves_nothing_working() -> None:
 
 
 def test_an_uncovered_part_grows_the_newest_stop_last() -> None:
-    legs = [*pair_of(1, 1), *pair_of(2, 1)]
+    legs = [*pair_of(1, 1), *pair_of(2, 1, left=2)]
     (change,) = resizes(3, legs)
     assert (change.leg.role, change.leg.pair, change.qty_contracts) == (Role.STOP_LOSS, "p2", 2)
 
@@ -84,6 +105,21 @@ def test_what_only_a_target_covers_is_covered_by_another_pairs_stop() -> None:
     assert (change.leg.role, change.leg.pair, change.qty_contracts) == (Role.STOP_LOSS, "p2", 5)
 
 
+def test_the_first_pair_of_a_newer_entry_takes_no_contracts_of_an_older_one() -> None:
+    """Beside its rung it stands for the rest of its entry, however large it still is."""
+    older, newer = ladder_of(1, 2, 2, left=4), ladder_of(2, 4, 2, left=4)
+    changed = after([*older, *newer], resizes(8, [*older, *newer]))
+    assert stops_of(changed) == {1: 4, 2: 4}
+    assert {c.leg.pair for c in resizes(8, [*older, *newer])} == {"p2.0"}
+
+
+def test_legs_cover_no_more_than_their_entries_have_left() -> None:
+    """The rest came otherwise: from an entry without a stop, or from others."""
+    assert remainder_of(9, ladder_of(1, 2, 2, left=4)) == 4
+    assert remainder_of(3, ladder_of(1, 4, 2, left=4)) == 3
+    assert remainder_of(3, pair_of(1, 2, left=-1)) == 0
+
+
 BOTH = slice(0, 2)
 PARTS = st.sampled_from([BOTH, slice(0, 1), slice(1, 2)])
 sizes = st.lists(st.tuples(st.integers(1, 5), PARTS), max_size=4)
@@ -97,3 +133,26 @@ def test_cover_fits_after_one_pass(sizes: list[tuple[int, slice]], remainder: in
     assert open_of(changed, Role.TAKE_PROFIT) <= remainder
     assert open_of(changed, Role.STOP_LOSS) == (remainder if has_stop else 0)
     assert resizes(remainder, changed) == ()
+
+
+rungs = st.lists(st.integers(1, 4), min_size=1, max_size=3)
+
+
+@given(entries=st.lists(st.tuples(rungs, st.integers(0, 9)), max_size=4), held=st.integers(0, 30))
+def test_every_entry_is_stopped_for_its_part(
+    entries: list[tuple[list[int], int]], held: int
+) -> None:
+    """Whatever its pairs stand for when asked, and once more after what that changes."""
+    legs = [
+        each
+        for n, (sizes, left) in enumerate(entries, 1)
+        for each in ladder_of(n, *sizes, left=left)
+    ]
+    rest = remainder_of(held, legs)
+    changed, wanted = after(legs, resizes(rest, legs)), {}
+    for n, (_, left) in reversed([*enumerate(entries, 1)]):
+        wanted[n] = min(rest, left)
+        rest -= wanted[n]
+    assert stops_of(changed) == {n: qty for n, qty in wanted.items() if qty}
+    assert open_of(changed, Role.TAKE_PROFIT) <= sum(wanted.values())
+    assert resizes(remainder_of(held, legs), changed) == ()

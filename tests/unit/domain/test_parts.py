@@ -22,7 +22,7 @@ def leg(pair: int, role: Role, qty: int) -> Working:
     kind = OrderType.LIMIT if role is TP else OrderType.STOP
     return Working(
         IntentId(UUID(int=number)), number + 1, role, kind, IntentState.WORKING, NOW,
-        qty_contracts=qty, pair=f"p.{pair}", seq=pair,
+        qty_contracts=qty, pair=f"p.{pair}", seq=pair, entry_left_contracts=qty,
     )  # fmt: skip
 
 
@@ -55,6 +55,7 @@ class Scene:
     def _after(each: Working, target: Working) -> Working | None:
         if each.pair != target.pair:
             return each
+        each = replace(each, entry_left_contracts=each.entry_left_contracts - 1)
         if each.role is TP:
             each = replace(each, filled_contracts=each.filled_contracts + 1)
         else:
