@@ -20,25 +20,39 @@ from shared.runtime.logging import get_logger
 _log = get_logger(__name__)
 
 AGAIN_AFTER_S: Final = 1.0
+_NOT_ASKED: Final = -1
 
 
 class Resizer:
     def __init__(self, logins: Logins, clock: Clock) -> None:
         self._logins = logins
         self._clock = clock
-        self._asked_at_s: dict[int, float] = {}
+        self._asked: dict[int, tuple[float, int | None]] = {}
+        self._asking: set[int] = set()  # orders whose change is not answered yet
 
     def due(self, changes: Sequence[LegResize]) -> list[LegResize]:
-        """Those whose leg was not asked for within a second; they count as asked for now."""
+        """Those not asked for so within a second, one at a time; they count as asked for now."""
         now_s = self._clock.monotonic()
-        recent = self._asked_at_s.items()
-        self._asked_at_s = {k: at for k, at in recent if now_s - at < AGAIN_AFTER_S}
-        out = [each for each in changes if each.broker_order_id not in self._asked_at_s]
-        self._asked_at_s |= {each.broker_order_id: now_s for each in out}
+        recent = self._asked.items()
+        self._asked = {k: each for k, each in recent if now_s - each[0] < AGAIN_AFTER_S}
+        out = [each for each in changes if self._is_due(each)]
+        self._asked |= {each.broker_order_id: (now_s, each.qty_contracts) for each in out}
+        self._asking |= {each.broker_order_id for each in out}
         return out
+
+    def _is_due(self, change: LegResize) -> bool:
+        order = change.broker_order_id
+        _, qty_contracts = self._asked.get(order, (0.0, _NOT_ASKED))
+        return order not in self._asking and qty_contracts != change.qty_contracts
 
     async def ask(self, changes: Sequence[LegResize]) -> None:
         """One after the other, in their order: targets before stops, growth last."""
+        try:
+            await self._ask_all(changes)
+        finally:
+            self._asking -= {each.broker_order_id for each in changes}
+
+    async def _ask_all(self, changes: Sequence[LegResize]) -> None:
         for each in changes:
             login = self._logins.get(each.connection_id)
             if login is None:

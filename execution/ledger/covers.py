@@ -10,15 +10,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from execution.ledger.legs import LEG_COLUMNS, resized, working
 from shared.domain.claim import cover_of
-from shared.domain.cover import remainder_of, resizes
+from shared.domain.cover import handed_over, remainder_of, resizes
 from shared.domain.ids import ConnectionId
+from shared.domain.order import IntentState
 from shared.domain.position import still_held
 from shared.ports.ledger import UNEVEN_AFTER_S, LegResize
 
 # Not while an exit is under way: it sizes or cancels them itself. Fills of one moment come in
-# parts, so a position rests a while first. An entry that still works has legs the broker sizes.
+# parts, so a position rests a while first, and until then a first pair only gives up what pairs of
+# earlier rungs have taken over. An entry that still works has legs the broker sizes.
 _LEGS: Final = text(f"""
     SELECT {LEG_COLUMNS}, w.account_id, w.contract, w.strategy_id, a.connection_id, p.net_qty,
+      e.filled_qty = e.qty AS is_whole,
+      EXISTS (
+        SELECT 1 FROM positions q WHERE q.account_id = p.account_id AND q.contract = p.contract
+          AND q.updated_at > clock_timestamp() - make_interval(secs => {UNEVEN_AFTER_S})
+      ) AS has_moved,
       coalesce((SELECT sum(abs(q.net_qty)) FROM positions q
         WHERE q.account_id = p.account_id AND q.contract = p.contract
           AND q.strategy_id <> 0 AND sign(q.net_qty) = sign(p.net_qty)), 0) AS same_side,
@@ -40,9 +47,6 @@ _LEGS: Final = text(f"""
         SELECT 1 FROM intents x WHERE x.account_id = w.account_id AND x.ended_at IS NULL
           AND x.strategy_id = w.strategy_id AND x.contract = w.contract
           AND x.role IN ('exit', 'reduce'))
-      AND NOT EXISTS (
-        SELECT 1 FROM positions q WHERE q.account_id = p.account_id AND q.contract = p.contract
-          AND q.updated_at > clock_timestamp() - make_interval(secs => {UNEVEN_AFTER_S}))
     ORDER BY w.account_id, w.contract, w.strategy_id, w.account_seq
 """)
 
@@ -52,11 +56,21 @@ async def uneven(
 ) -> list[tuple[LegResize, ...]]:
     rows = list(await connection.execute(_LEGS, {"connections": connections}))
     owners = groupby(rows, lambda row: (row.account_id, row.contract, row.strategy_id))
-    found = [_of_owner(list(some)) for _, some in owners]
-    return [changes for changes in found if changes]
+    return [changes for _, some in owners for changes in _of_owner(list(some)) if changes]
 
 
-def _of_owner(rows: list[Any]) -> tuple[LegResize, ...]:
+def _of_owner(rows: list[Any]) -> list[tuple[LegResize, ...]]:
+    return _at_once(rows) if rows[0].has_moved else [_at_rest(rows)]
+
+
+def _at_once(rows: list[Any]) -> list[tuple[LegResize, ...]]:
+    """None of them waits for another: each shrinks for contracts that another pair stands for."""
+    some = [row for row in rows if row.is_whole and IntentState(row.state) is IntentState.WORKING]
+    changes = handed_over([cover_of(working(each)) for each in some])
+    return [resized(ConnectionId(rows[0].connection_id), [each], rows) for each in changes]
+
+
+def _at_rest(rows: list[Any]) -> tuple[LegResize, ...]:
     row = rows[0]
     held = abs(still_held(row.net_qty, int(row.same_side), row.external))
     legs = [cover_of(working(each)) for each in rows]

@@ -67,6 +67,24 @@ def resizes(remainder: int, legs: Sequence[Cover]) -> tuple[Resize, ...]:
     return tuple(sorted(changes, key=_turn))
 
 
+def handed_over(legs: Sequence[Cover]) -> tuple[Resize, ...]:
+    """What first pairs give up at once to pairs of earlier rungs that work.
+
+    Of legs that are known to work, of entries that are filled whole, and while their fills may
+    still be coming: nothing grows by this, and a pair of which one leg has ended takes nothing.
+    """
+    return tuple(change for entry in _entries(legs) for change in _given_up(_pairs(entry)))
+
+
+def _given_up(pairs: Sequence[Sequence[Cover]]) -> list[Resize]:
+    *rungs, first = pairs
+    taken = sum(min(leg.open_contracts for leg in pair) for pair in rungs if len(pair) > 1)
+    keeps = _left_of(first) - taken
+    return [
+        Resize(leg, keeps + leg.filled_contracts) for leg in first if 0 < keeps < leg.open_contracts
+    ]
+
+
 def remainder_of(held: int, legs: Sequence[Cover]) -> int:
     """Contracts of `held` that these legs are to cover: no more than their entries have left."""
     return max(0, min(held, sum(map(_left_of, _entries(legs)))))

@@ -281,7 +281,11 @@ class Ledger(Protocol):
         """Commit the price a leg is about to be moved to."""
 
     async def uneven(self, held: Sequence[Lease]) -> list[tuple[LegResize, ...]]:
-        """For each owner, in turn, what its legs have to become to cover what is left to them."""
+        """For each owner, in turn, what its legs have to become to cover what is left to them.
+
+        What is to be asked in one order stands together. While fills may still be coming, first
+        pairs give up what pairs of earlier rungs have taken over, and nothing else.
+        """
 
     async def riding(self, held: Sequence[Lease]) -> list[Riding]: ...
     async def tighten(self, leg: LegOffset) -> None:

@@ -27,6 +27,7 @@ SETTLE_S: Final = 3.0  # by then the legs cover what is held, no more and no les
 STAGE_S_MAX: Final = 30.0
 SECOND_S: Final = 1.0
 DOUBT_S: Final = 25.0  # an unknown fate takes eleven
+TWO_STOPS_S_MAX: Final = 0.02  # on the virtual clock, where a call takes 0.002
 EVEN: Final = {PRICE + Decimal("0.5"), PRICE + Decimal("0.75")}  # of either side of the spread
 _FINAL: Final = frozenset({"Canceled", "Completed", "Expired", "Filled", "Rejected"})
 
@@ -242,6 +243,38 @@ async def more(times: int) -> None:
 
 def test_a_ladder_that_is_added_to_keeps_every_pair() -> None:
     run_virtual(more(4))
+
+
+def stopped(executor: Executor) -> int:
+    return sum(qty for kind, qty, _ in exits(executor) if kind == "Stop")
+
+
+async def set_up() -> tuple[float, int]:
+    """How long more is stopped than is held, and the least that was stopped meanwhile."""
+    async with world(7) as venue, executing(venue, 7) as executor:
+        set_rules(executor, LADDER)
+        await venue.price(ROOT, PRICE)
+        await venue.clock.sleep(SECOND_S)
+        order = Signal(
+            kind=SignalKind.ORDER, dialect="test", side=Side.BUY, quantity=QTY, price=PRICE
+        )
+        tell(executor, order)
+        await executor.until(lambda: net(executor) == QTY, STAGE_S_MAX, every_s=0.0005)
+        await executor.until(lambda: stopped(executor) > QTY, STAGE_S_MAX, every_s=0.0005)
+        began_s, least = venue.clock.monotonic(), QTY
+        while stopped(executor) > QTY:
+            await venue.clock.sleep(0.0005)
+            least = min(least, stopped(executor))
+        lasted_s = venue.clock.monotonic() - began_s
+        await venue.clock.sleep(SETTLE_S)
+        assert is_even(executor)
+        return lasted_s, least
+
+
+def test_two_stops_stand_for_one_contract_no_longer_than_a_few_calls() -> None:
+    lasted_s, least = run_virtual(set_up())
+    assert lasted_s < TWO_STOPS_S_MAX
+    assert least == QTY
 
 
 async def overrun(away: int) -> None:

@@ -293,13 +293,37 @@ async def uneven(world: World) -> dict[str, int | None]:
 async def test_the_first_pair_shrinks_by_what_the_others_took_over(world: World) -> None:
     entry = await enter(world)
     await work_all(world, entry)
-    assert await uneven(world) == {}  # fills may still be coming
     await world.advance(1.1)
     assert list((await uneven(world)).items()) == [("entry.tp", 2), ("entry.sl", 2)]
     for leg in entry.legs:
         shrunk = replace(leg, qty_contracts=2)
         await world.tell(await world.order_fact(shrunk, BrokerStatus.WORKING))
     assert await uneven(world) == {}
+
+
+async def test_the_first_pair_shrinks_as_soon_as_another_works(world: World) -> None:
+    """By that pair alone, while fills may still be coming; not by one that is merely accepted."""
+    entry = await enter(world)
+    first, second = await world.send()
+    for leg in entry.legs:
+        await world.tell(await world.order_fact(leg, BrokerStatus.WORKING))
+    assert await uneven(world) == {}
+    await world.tell(await world.order_fact(first.intent, BrokerStatus.WORKING))
+    assert await uneven(world) == {}
+    await world.tell(await world.order_fact(first.legs[0], BrokerStatus.WORKING))
+    assert await uneven(world) == {"entry.tp": 3, "entry.sl": 3}
+    assert [len(each) for each in await world.ledger.uneven([world.lease])] == [1, 1]
+    for leg in (second.intent, *second.legs):
+        await world.tell(await world.order_fact(leg, BrokerStatus.WORKING))
+    assert await uneven(world) == {"entry.tp": 2, "entry.sl": 2}
+
+
+async def test_an_entry_whose_fills_may_be_on_their_way_hands_nothing_over(world: World) -> None:
+    entry = await enter(world, filled=4)
+    await work_all(world, entry)
+    assert await uneven(world) == {}
+    await world.advance(1.1)
+    assert set(await uneven(world)) == {"entry.tp", "entry.sl"}
 
 
 async def test_a_newer_ladder_takes_nothing_of_an_older_one(world: World) -> None:

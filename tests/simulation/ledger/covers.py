@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from shared.domain.claim import cover_of
-from shared.domain.cover import remainder_of, resizes
+from shared.domain.cover import handed_over, remainder_of, resizes
 from shared.domain.ids import ConnectionId
 from shared.domain.order import IntentState, Role
 from shared.ports.ledger import UNEVEN_AFTER_S, LegResize
@@ -24,29 +24,48 @@ def uneven(
     before = now - timedelta(seconds=UNEVEN_AFTER_S)
     rows = store.positions.rows()
     moved = {(row.account_id, row.contract) for row in rows if row.updated_at > before}
-    resting = [
+    held = [
         row
         for row in rows
-        if row.net_qty != 0
-        and (row.account_id, row.contract) not in moved
-        and store.connection_of(row.account_id) in connections
+        if row.net_qty != 0 and store.connection_of(row.account_id) in connections
     ]
-    resting.sort(key=lambda row: (row.account_id, row.contract, row.strategy_id))
-    return [changes for row in resting if (changes := _of_owner(store, row))]
+    held.sort(key=lambda row: (row.account_id, row.contract, row.strategy_id))
+    return [
+        changes
+        for row in held
+        for changes in _of_owner(store, row, has_moved=(row.account_id, row.contract) in moved)
+        if changes
+    ]
 
 
-def _of_owner(store: Store, position: PositionRow) -> tuple[LegResize, ...]:
+def _of_owner(
+    store: Store, position: PositionRow, *, has_moved: bool
+) -> list[tuple[LegResize, ...]]:
     owner = (position.account_id, position.strategy_id, position.contract)
     mine = [row for row in store.intents.open() if row.owner == owner]
     legs = [row for row in mine if _is_working(store, row)]
     if not legs or any(row.role.ends for row in mine):
-        return ()
+        return []
+    if has_moved:
+        return _at_once(store, legs)
     unfinished = sum(row.filled_qty for row in mine if row.role is Role.ENTRY)
     held = abs(held_of(store, position))
     covers = [cover_of(working(store, row)) for row in legs]
     left = remainder_of(held - unfinished, covers)
     changes = resizes(left, covers) if left else ()
-    return resized(store, store.connection_of(position.account_id), changes)
+    return [resized(store, store.connection_of(position.account_id), changes)]
+
+
+def _at_once(store: Store, legs: list[IntentRow]) -> list[tuple[LegResize, ...]]:
+    """None of them waits for another: each shrinks for contracts that another pair stands for."""
+    some = [leg for leg in legs if leg.state is IntentState.WORKING and _is_whole(store, leg)]
+    changes = handed_over([cover_of(working(store, leg)) for leg in some])
+    return [resized(store, store.connection_of(legs[0].account_id), [each]) for each in changes]
+
+
+def _is_whole(store: Store, leg: IntentRow) -> bool:
+    entry = entry_of(store, leg)
+    return entry is not None and entry.filled_qty == entry.intent.qty_contracts
 
 
 def _is_working(store: Store, row: IntentRow) -> bool:

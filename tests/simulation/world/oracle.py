@@ -302,7 +302,7 @@ def _is_exit(street: Street, owner: Owned) -> bool:
 
 
 def _may_overlap(street: Street, owner: Owned) -> bool:
-    """Two stops of a ladder may cover one quantity while it is set up; how long, is watched."""
+    """Two legs of a ladder stand for one quantity until the first gives way; that is watched."""
     rungs = street.store.strategies.one(StrategyId(owner.strategy)).strategy.rules.bracket.targets
     return len(rungs) > 1
 
@@ -328,14 +328,6 @@ def _words(street: Street) -> Iterator[str]:
             here = scoped.get(scope, intent.user_id) == scope_id
             if here and intent.role is Role.ENTRY and from_s < each.at_s < to_s:
                 yield f"O11 entry {intent.id} was claimed at {each.at_s:.2f} under a stop"
-
-
-def _is_of_ladder(street: Street, owner: Owned) -> bool:
-    """Two of its stops may cover one quantity while it is set up; how long, is watched."""
-    row = None if owner.intent is None else _row(street, owner.intent)
-    leg = row is None or row.role.protective
-    rungs = street.store.strategies.one(StrategyId(owner.strategy)).strategy.rules.bracket.targets
-    return leg and len(rungs) > 1
 
 
 _EVER: Final = float("inf")

@@ -21,7 +21,7 @@ from tests.simulation.world.street import Seat, Street
 RECOVERY_S: Final = 10.0
 NAKED_S_MAX: Final = 3.5  # three seconds of the promise, and the way there and back
 ORPHAN_S_MAX: Final = 3.5
-UNEVEN_S_MAX: Final = 6.0
+UNEVEN_S_MAX: Final = 3.5
 UNKNOWN_S_MAX: Final = 32.0
 STUCK_S_MAX: Final = 45.0
 EVERY_S: Final = 0.25
@@ -177,9 +177,23 @@ class Watch:
         for fill in fills[self._fills_seen[account] :]:
             owner = self.owners.of(fill.order_id)
             if owner is not None and fill.active:
+                key = (account, fill.contract_id, owner.strategy)
                 signed = fill.qty if fill.action == "Buy" else -fill.qty
-                self._net[account, fill.contract_id, owner.strategy] += signed
+                if not owner.is_entry and signed * self._net[key] >= 0:
+                    self._check_flip(key)
+                self._net[key] += signed
         self._fills_seen[account] = len(fills)
+
+    def _check_flip(self, key: Key) -> None:
+        """Two legs may stand for one contract for a call, or until a dead process is replaced.
+
+        Where fills come in parts, until the rest of one moment has come, too.
+        """
+        if self._street.plan.partial is not None:
+            return
+        lasted_s = self._uneven.lasting.get(key, 0.0)
+        if lasted_s >= EVERY_S and self._is_calm(key[0]) and key[0] not in self.meddled_in:
+            self._found(f"O7 {self._name(key)} was flipped, covered twice for {lasted_s:.2f} s")
 
     def _orders(self, account: int) -> list[Live]:
         store, scribe = self._street.venue.store, self._street.venue.trading.scribe

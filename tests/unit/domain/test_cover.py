@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.cover import Cover, Resize, remainder_of, resizes
+from shared.domain.cover import Cover, Resize, handed_over, remainder_of, resizes
 from shared.domain.ids import IntentId
 from shared.domain.order import Role
 
@@ -118,6 +118,51 @@ def test_legs_cover_no_more_than_their_entries_have_left() -> None:
     assert remainder_of(9, ladder_of(1, 2, 2, left=4)) == 4
     assert remainder_of(3, ladder_of(1, 4, 2, left=4)) == 3
     assert remainder_of(3, pair_of(1, 2, left=-1)) == 0
+
+
+def test_a_first_pair_gives_up_at_once_what_its_rungs_stand_for() -> None:
+    legs = ladder_of(1, 5, 2, 1, left=5)
+    changes = handed_over(legs)
+    assert {(c.leg.pair, c.leg.role, c.qty_contracts) for c in changes} == {
+        ("p1.0", Role.TAKE_PROFIT, 2),
+        ("p1.0", Role.STOP_LOSS, 2),
+    }
+    assert handed_over(after(legs, changes)) == ()
+
+
+def test_a_rung_that_lost_a_leg_takes_nothing() -> None:
+    """Its target has filled and its stop is ending, or somebody cancelled one of them."""
+    first, rung = ladder_of(1, 5, left=5), ladder_of(1, 5, 2, left=5)[2:]
+    for leg_left in rung:
+        assert handed_over([*first, leg_left]) == ()
+    filled = [replace(each, entry_left_contracts=3) for each in (*first, rung[1])]
+    assert {c.qty_contracts for c in handed_over(filled)} == {3}
+
+
+@given(
+    sizes=st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    filled=st.lists(st.integers(0, 4), min_size=3, max_size=3),
+    first=st.integers(1, 12),
+)
+def test_handing_over_leaves_no_contract_bare(
+    sizes: list[int], filled: list[int], first: int
+) -> None:
+    """Whatever rungs have closed, told by the target alone so far: the rest keeps its stops."""
+    left = whole = first + sum(sizes)
+    legs = ladder_of(1, whole, *sizes, left=0)
+    for rung, (size, closed) in enumerate(zip(sizes, filled, strict=False), 1):
+        at = 2 * rung
+        legs[at] = replace(legs[at], filled_contracts=min(size, closed))
+        left -= min(size, closed)
+    legs = [replace(each, entry_left_contracts=left) for each in legs if each.open_contracts]
+    changed = after(legs, handed_over(legs))
+    # The stop of a pair gives up what its target closed: only the open part of both counts.
+    lasting = sum(
+        min(each.open_contracts for each in changed if each.pair == pair)
+        for pair in {each.pair for each in changed if each.role is Role.TAKE_PROFIT}
+    )
+    assert lasting == left
+    assert open_of(changed, Role.STOP_LOSS) >= left
 
 
 BOTH = slice(0, 2)

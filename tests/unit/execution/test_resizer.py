@@ -1,4 +1,4 @@
-"""Legs are asked for another quantity in their order, each once a second, with every field."""
+"""Legs are asked for another quantity in their order, each change once, with every field."""
 
 from __future__ import annotations
 
@@ -80,9 +80,24 @@ async def test_every_field_is_repeated_and_nothing_left_is_a_cancel() -> None:
 async def test_a_leg_is_not_asked_for_twice_within_a_second() -> None:
     resizer, _, clock = made()
     assert resizer.due([TARGET]) == [TARGET]
-    assert resizer.due([replace(TARGET, qty_contracts=1), STOP]) == [STOP]
+    assert resizer.due([TARGET, STOP]) == [STOP]
+    await resizer.ask([TARGET, STOP])
+    assert resizer.due([TARGET, STOP]) == []
     await clock.sleep(AGAIN_AFTER_S)
     assert resizer.due([TARGET, STOP]) == [TARGET, STOP]
+
+
+async def test_another_quantity_is_asked_for_once_the_last_one_was_answered() -> None:
+    resizer, login, clock = made()
+    less = replace(TARGET, qty_contracts=1)
+    assert resizer.due([TARGET]) == [TARGET]
+    await clock.sleep(AGAIN_AFTER_S)
+    assert resizer.due([less, TARGET]) == []
+    await resizer.ask([TARGET])
+    assert resizer.due([less]) == [less]
+    login.fails = ConnectionError("gone")
+    await resizer.ask([less])
+    assert resizer.due([TARGET]) == [TARGET]
 
 
 async def test_what_comes_after_a_failure_is_left_to_the_next_round() -> None:
