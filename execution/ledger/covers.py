@@ -49,6 +49,25 @@ _LEGS: Final = text(f"""
           AND x.role IN ('exit', 'reduce'))
     ORDER BY w.account_id, w.contract, w.strategy_id, w.account_seq
 """)
+# What entries have left whose stops have all ended a while ago, since the owner was last flat.
+_GONE: Final = text(f"""
+    SELECT coalesce(sum(e.filled_qty - l.closed), 0)
+    FROM intents e
+    JOIN LATERAL (
+      SELECT sum(c.filled_qty) AS closed,
+        max(c.ended_at) FILTER (WHERE c.role = 'stop_loss') AS stopped_until,
+        bool_or(c.ended_at IS NULL AND c.state <> 'PENDING') AS has_legs
+      FROM intents c WHERE c.parent_id = e.id
+    ) l ON l.closed < e.filled_qty AND NOT l.has_legs
+      AND l.stopped_until < clock_timestamp() - make_interval(secs => {UNEVEN_AFTER_S})
+    WHERE e.account_id = :account_id AND e.strategy_id = :strategy_id AND e.contract = :contract
+      AND e.role = 'entry' AND e.ended_at IS NOT NULL
+      AND e.created_at > clock_timestamp() - interval '7 days'
+      AND NOT EXISTS (
+        SELECT 1 FROM intents x WHERE x.account_id = e.account_id AND x.role = 'exit'
+          AND x.strategy_id = e.strategy_id AND x.contract = e.contract
+          AND x.account_seq > e.account_seq AND x.filled_qty > 0)
+""")
 
 
 async def uneven(
@@ -56,11 +75,12 @@ async def uneven(
 ) -> list[tuple[LegResize, ...]]:
     rows = list(await connection.execute(_LEGS, {"connections": connections}))
     owners = groupby(rows, lambda row: (row.account_id, row.contract, row.strategy_id))
-    return [changes for _, some in owners for changes in _of_owner(list(some)) if changes]
+    found = [each for _, some in owners for each in await _of_owner(connection, list(some))]
+    return [changes for changes in found if changes]
 
 
-def _of_owner(rows: list[Any]) -> list[tuple[LegResize, ...]]:
-    return _at_once(rows) if rows[0].has_moved else [_at_rest(rows)]
+async def _of_owner(connection: AsyncConnection, rows: list[Any]) -> list[tuple[LegResize, ...]]:
+    return _at_once(rows) if rows[0].has_moved else [await _at_rest(connection, rows)]
 
 
 def _at_once(rows: list[Any]) -> list[tuple[LegResize, ...]]:
@@ -70,10 +90,21 @@ def _at_once(rows: list[Any]) -> list[tuple[LegResize, ...]]:
     return [resized(ConnectionId(rows[0].connection_id), [each], rows) for each in changes]
 
 
-def _at_rest(rows: list[Any]) -> tuple[LegResize, ...]:
+async def _at_rest(connection: AsyncConnection, rows: list[Any]) -> tuple[LegResize, ...]:
     row = rows[0]
-    held = abs(still_held(row.net_qty, int(row.same_side), row.external))
+    held = abs(still_held(row.net_qty, int(row.same_side), row.external)) - int(row.unfinished)
     legs = [cover_of(working(each)) for each in rows]
-    left = remainder_of(held - int(row.unfinished), legs)
+    left = remainder_of(held, legs)
+    if left < held:
+        left = remainder_of(held, legs, await _gone(connection, row))
     changes = resizes(left, legs) if left else ()
     return resized(ConnectionId(row.connection_id), changes, rows)
+
+
+async def _gone(connection: AsyncConnection, row: Any) -> int:
+    owner = {
+        "account_id": row.account_id,
+        "strategy_id": row.strategy_id,
+        "contract": row.contract,
+    }
+    return int((await connection.execute(_GONE, owner)).scalar_one())

@@ -85,9 +85,12 @@ def _given_up(pairs: Sequence[Sequence[Cover]]) -> list[Resize]:
     ]
 
 
-def remainder_of(held: int, legs: Sequence[Cover]) -> int:
-    """Contracts of `held` that these legs are to cover: no more than their entries have left."""
-    return max(0, min(held, sum(map(_left_of, _entries(legs)))))
+def remainder_of(held: int, legs: Sequence[Cover], gone: int = 0) -> int:
+    """Contracts of `held` that these legs are to cover: no more than their entries have left.
+
+    `gone` have entries left whose own stops have all ended: they are not to stay bare either.
+    """
+    return max(0, min(held, gone + sum(map(_left_of, _entries(legs)))))
 
 
 def _turn(change: Resize) -> tuple[bool, bool, int]:

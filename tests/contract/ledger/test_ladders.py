@@ -340,6 +340,44 @@ async def test_a_newer_ladder_takes_nothing_of_an_older_one(world: World) -> Non
     assert told_of == {leg.id: 2 for leg in newer.legs}
 
 
+PLAIN: Final = Bracket(targets=(target("60", None),), stop=Stop(at=Decimal(10)))
+
+
+@pytest.mark.parametrize(("older", "stopped"), [(PLAIN, 10), (Bracket(), 5)])
+async def test_a_stop_stands_for_an_older_entry_that_lost_its_own(
+    world: World, older: Bracket, stopped: int
+) -> None:
+    """Not for one that never had any, and not before the fills of its stop could have come."""
+    for leg in (await enter(world, older)).legs:
+        await world.tell(await world.order_fact(leg, BrokerStatus.CANCELED))
+    await world.advance(1.1)
+    newer = await enter(world, PLAIN)
+    for leg in newer.legs:
+        await world.tell(await world.order_fact(leg, BrokerStatus.WORKING))
+    assert await uneven(world) == {}
+    await world.advance(1.1)
+    stop = newer.legs[1]
+    grown = replace(stop, qty_contracts=stopped)
+    assert await uneven(world) == ({"entry.sl": stopped} if stopped > stop.qty_contracts else {})
+    await world.tell(await world.order_fact(grown, BrokerStatus.WORKING))
+    assert await uneven(world) == {}
+
+
+async def test_what_an_exit_closed_needs_no_stop_any_more(world: World) -> None:
+    """An older entry that was left counts no more once its owner has been flat."""
+    older = await enter(world, PLAIN)
+    for leg in older.legs:
+        await world.tell(await world.order_fact(leg, BrokerStatus.CANCELED))
+    await world.signal(CLOSE)
+    leaving = [each for each in await world.send() if each.intent.role is Role.EXIT]
+    await world.fill(leaving[0].intent)
+    newer = await enter(world, PLAIN)
+    for leg in newer.legs:
+        await world.tell(await world.order_fact(leg, BrokerStatus.WORKING))
+    await world.advance(1.1)
+    assert await uneven(world) == {}
+
+
 async def test_a_pair_that_is_gone_gives_its_part_back(world: World) -> None:
     entry = await enter(world)
     first, _ = await work_all(world, entry)

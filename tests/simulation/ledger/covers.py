@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.claim import cover_of
 from shared.domain.cover import handed_over, remainder_of, resizes
-from shared.domain.ids import ConnectionId
+from shared.domain.ids import AccountId, ConnectionId
 from shared.domain.order import IntentState, Role
 from shared.ports.ledger import UNEVEN_AFTER_S, LegResize
 from tests.simulation.ledger.legs import resized, working
@@ -15,6 +15,7 @@ from tests.simulation.ledger.protection import entry_of, held_of
 from tests.simulation.rows import IntentRow, PositionRow
 from tests.simulation.store import Store
 
+_LOOK_BACK = timedelta(days=7)
 _AT_BROKER = (IntentState.ACCEPTED, IntentState.WORKING)
 
 
@@ -33,13 +34,13 @@ def uneven(
     return [
         changes
         for row in held
-        for changes in _of_owner(store, row, has_moved=(row.account_id, row.contract) in moved)
+        for changes in _of_owner(store, row, now, has_moved=(row.account_id, row.contract) in moved)
         if changes
     ]
 
 
 def _of_owner(
-    store: Store, position: PositionRow, *, has_moved: bool
+    store: Store, position: PositionRow, now: datetime, *, has_moved: bool
 ) -> list[tuple[LegResize, ...]]:
     owner = (position.account_id, position.strategy_id, position.contract)
     mine = [row for row in store.intents.open() if row.owner == owner]
@@ -49,11 +50,34 @@ def _of_owner(
     if has_moved:
         return _at_once(store, legs)
     unfinished = sum(row.filled_qty for row in mine if row.role is Role.ENTRY)
-    held = abs(held_of(store, position))
+    held = abs(held_of(store, position)) - unfinished
     covers = [cover_of(working(store, row)) for row in legs]
-    left = remainder_of(held - unfinished, covers)
+    left = remainder_of(held, covers, _gone(store, owner, now))
     changes = resizes(left, covers) if left else ()
     return [resized(store, store.connection_of(position.account_id), changes)]
+
+
+def _gone(store: Store, owner: tuple[AccountId, int, str], now: datetime) -> int:
+    """What entries have left whose stops ended a while ago, since the owner was last flat."""
+    mine = [row for row in store.intents.rows() if row.owner == owner]
+    exits = [row.account_seq for row in mine if row.role is Role.EXIT and row.filled_qty > 0]
+    entries = [
+        row
+        for row in mine
+        if row.role is Role.ENTRY
+        and row.ended_at is not None
+        and row.created_at > now - _LOOK_BACK
+        and row.account_seq >= max(exits, default=0)
+    ]
+    return sum(_left_bare(row, store.intents.legs(row.id), now) for row in entries)
+
+
+def _left_bare(entry: IntentRow, legs: list[IntentRow], now: datetime) -> int:
+    ends = [leg.ended_at for leg in legs if leg.role is Role.STOP_LOSS and leg.ended_at is not None]
+    is_open = any(leg.ended_at is None and leg.state is not IntentState.PENDING for leg in legs)
+    if is_open or not ends or max(ends) >= now - timedelta(seconds=UNEVEN_AFTER_S):
+        return 0
+    return max(0, entry.filled_qty - sum(leg.filled_qty for leg in legs))
 
 
 def _at_once(store: Store, legs: list[IntentRow]) -> list[tuple[LegResize, ...]]:

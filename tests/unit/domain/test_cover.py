@@ -120,6 +120,13 @@ def test_legs_cover_no_more_than_their_entries_have_left() -> None:
     assert remainder_of(3, pair_of(1, 2, left=-1)) == 0
 
 
+def test_what_lost_its_stops_is_covered_by_the_stops_that_are_left() -> None:
+    legs = pair_of(2, 3)
+    assert remainder_of(5, legs, gone=4) == 5
+    (change,) = resizes(remainder_of(5, legs, gone=2), legs)
+    assert (change.leg.role, change.qty_contracts) == (Role.STOP_LOSS, 5)
+
+
 def test_a_first_pair_gives_up_at_once_what_its_rungs_stand_for() -> None:
     legs = ladder_of(1, 5, 2, 1, left=5)
     changes = handed_over(legs)
