@@ -392,6 +392,13 @@ class Broker(Protocol):
         `urgent`: something naked waits for it, so it goes before entries and reconciliation.
         """
 
+    async def news(self) -> Snapshot | None:
+        """All of `snapshot`, or None: nothing has changed since the last one.
+
+        For looking each second while no stream tells; as urgent, and cheap while nothing happens.
+        None proves no absence: it is not known who answered.
+        """
+
     def facts(self) -> AsyncIterator[Fact]:
         """The stream of facts, beginning with a full snapshot and `Synced`."""
 

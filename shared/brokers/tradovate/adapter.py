@@ -37,13 +37,13 @@ from shared.brokers.tradovate.outcomes import (
     ticket_of,
 )
 from shared.brokers.tradovate.outlet import FactOutlet
+from shared.brokers.tradovate.polls import Polls
 from shared.brokers.tradovate.quotes import QuoteFeed
 from shared.brokers.tradovate.reads import (
     Reader,
     check_accounts,
     find_orders,
     find_strategies,
-    read_snapshot,
 )
 from shared.brokers.tradovate.rest import Rest
 from shared.brokers.tradovate.rows import Recent, is_final
@@ -120,6 +120,7 @@ class TradovateBroker:
         cooldowns = (self._cooldown, egress.cooldown(urls.rest))
         self._reader = Reader(self._rest, self._auth, cooldowns, self._budget)
         self._contracts = ContractBook(self._reader, clock)
+        self._polls = Polls(self._reader, self._contracts.names, clock)
         self._store = EntityStore(self._contracts.names)
         self._outlet = FactOutlet(self._store.facts, clock)
         self._feed = UserFeed(
@@ -292,6 +293,7 @@ class TradovateBroker:
         reply = await self._over_socket(endpoint, body)
         if isinstance(reply, NeverLeft):
             reply = await self._over_http(endpoint, body)
+        self._polls.stir()
         drawn = ticket_of(reply.body) if isinstance(reply, Answered) else None
         if drawn is not None:
             log.warning("broker_penalty", endpoint=endpoint, wait_s=drawn.wait_s)
@@ -360,11 +362,17 @@ class TradovateBroker:
 
     async def snapshot(self, *, urgent: bool = False) -> Snapshot:
         """Without the stream it is all there is, so it goes first then."""
-        at = self._clock.now()
         first = urgent or not self.ready
-        reader = self._reader.first(Priority.RESOLUTION) if first else self._reader
-        facts = await read_snapshot(reader, self._contracts.names, self._store.held)
-        return Snapshot(tuple(facts), at)
+        return await self._polls.whole(
+            Priority.RESOLUTION if first else Priority.RECONCILE, self._held
+        )
+
+    async def news(self) -> Snapshot | None:
+        return await self._polls.news(self._held)
+
+    @property
+    def _held(self) -> frozenset[int]:
+        return self._store.held if self.ready else self._store.held | self._polls.held
 
     async def accounts(self) -> list[AccountInfo]:
         rows = await self._reader.rows("account/list")

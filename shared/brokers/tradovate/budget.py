@@ -58,6 +58,15 @@ class RequestBudget:
 
     def draw(self, priority: Priority, requests: int = 1) -> float:
         """0: drawn, go. Else nothing was drawn, and it is so many seconds until something is."""
+        wait_s = self.lacks(priority, requests)
+        if self.metered and wait_s == 0:
+            # Exits overdraw by a bucket at most: what they take others wait for.
+            self._left = max(self._left - requests, -self._burst)
+            self._unsaved[int(self._at_s // SLOT_S)] += requests
+        return wait_s
+
+    def lacks(self, priority: Priority, requests: int = 1) -> float:
+        """What `draw` would answer, and nothing is drawn."""
         if not self.metered:
             return 0.0
         now_s = self._clock.monotonic()
@@ -67,12 +76,7 @@ class RequestBudget:
         if self.hour_spent() + requests > self._per_hour * (1 - _LEAVES[priority]):
             return SLOT_S
         floor = self._burst * _LEAVES[priority]
-        if self._left - requests < floor:
-            return (floor + requests - self._left) / per_s
-        # Exits overdraw by a bucket at most: what they take others wait for.
-        self._left = max(self._left - requests, -self._burst)
-        self._unsaved[int(now_s // SLOT_S)] += requests
-        return 0.0
+        return max(0.0, floor + requests - self._left) / per_s
 
     def hour_spent(self) -> int:
         """Requests of the last hour, as far as this process knows.

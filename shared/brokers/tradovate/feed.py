@@ -156,12 +156,13 @@ class UserFeed:
             self._by_accounts = not self._by_accounts
             raise
         check_accounts(parts.accounts, self._store.held)
-        await complete(self._reader, self._store)
+        # A stream that is not finished costs more: until it stands the login is polled.
+        await complete(self._reader.to_its_end(), self._store)
 
     async def _sync_body(self, token: Token) -> dict[str, object]:
         if not self._by_accounts:
             return {"splitResponses": True, "users": [token.user_id]}
-        rows = await self._reader.rows("account/list")
+        rows = await self._reader.to_its_end().rows("account/list")
         accounts = ids_of(rows)
         check_accounts(accounts, self._store.held)  # a sync of no accounts is told nothing
         kinds = [*_SNAPSHOT.values(), "account"]

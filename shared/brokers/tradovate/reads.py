@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -23,24 +24,34 @@ from shared.brokers.tradovate.rest import Rest
 from shared.brokers.tradovate.strategies import OrderStrategy
 from shared.brokers.tradovate.wire import Garbled
 from shared.domain.errors import BrokerUnavailable, NotFound
-from shared.ports.broker import Fact, Priority, Token
+from shared.ports.broker import Priority, Token
 from shared.runtime.logging import get_logger
 
 log = get_logger(__name__)
 
 _OK, _UNAUTHORIZED, _NOT_FOUND, _TOO_MANY = 200, 401, 404, 429
+# Before the others: the fills read after them show whatever these rows know of fills. No fill goes
+# by without a change of its order or of its position, so these two tell whether there is news.
+_MARKS: Final = ("order", "position")
 _LISTS: Final = (
-    "order",
     "orderVersion",
     "command",
     "fill",
     "fillFee",
-    "position",
     "cashBalance",
 )
 _STRATEGIES: Final = ("orderStrategy", "orderStrategyLink")  # only where an order is nobody's
 _REPORTS: Final = ("commandReport", "executionReport")  # only to say why something was rejected
 Batch = tuple[str, list[object]]
+Marks = tuple[dict[object, object], ...]  # the rows of `_MARKS` by their ids
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRead:
+    """All of a login, and what to compare with to know that it is so still."""
+
+    store: EntityStore
+    marks: Marks
 
 
 class Reader:
@@ -53,16 +64,38 @@ class Reader:
         cooldowns: tuple[limits.Cooldown, ...],
         budget: RequestBudget,
         priority: Priority = Priority.RECONCILE,
+        *,
+        is_begun: bool = False,
     ) -> None:
         self._rest = rest
         self._auth = auth
         self._cooldowns = cooldowns  # the login's, and the one of all logins of the address
         self._budget = budget
         self._priority = priority
+        self._is_begun = is_begun
 
     def first(self, priority: Priority) -> Reader:
         """The same reader with another place in the queue."""
-        return Reader(self._rest, self._auth, self._cooldowns, self._budget, priority)
+        return self._like(priority, is_begun=self._is_begun)
+
+    def for_all_of(self, requests: int) -> Reader:
+        """For a read of so many parts, where a few are as good as none.
+
+        Raises BrokerUnavailable, with nothing drawn, unless the budget has room for all of them
+        now: else each try would spend what the next one lacks. Once begun it is finished.
+        """
+        wait_s = self._budget.lacks(self._priority, requests)
+        if wait_s > 0:
+            raise _spent(wait_s)
+        return self.to_its_end()
+
+    def to_its_end(self) -> Reader:
+        """For what is of no use half done: it draws as exits do, and is never refused."""
+        return self._like(self._priority, is_begun=True)
+
+    def _like(self, priority: Priority, *, is_begun: bool) -> Reader:
+        parts = self._rest, self._auth, self._cooldowns, self._budget
+        return Reader(*parts, priority, is_begun=is_begun)
 
     async def row(self, path: str, **query: str) -> dict[str, object]:
         """One row; raises NotFound."""
@@ -98,12 +131,10 @@ class Reader:
             raise BrokerUnavailable(
                 "broker.rate_limited", "The broker asked us to wait.", retry_after_s=wait_s
             )
-        wait_s = self._budget.draw(self._priority)
+        token = await self._auth.token()  # first: without one nothing is asked, and nothing spent
+        wait_s = self._budget.draw(Priority.EXIT if self._is_begun else self._priority)
         if wait_s > 0:
-            raise BrokerUnavailable(
-                "broker.budget_spent", "Few requests are left.", retry_after_s=wait_s
-            )
-        token = await self._auth.token()
+            raise _spent(wait_s)
         reply = await send(token)
         if isinstance(reply, Answered) and reply.status == _UNAUTHORIZED:
             token = await self._auth.replace(token)
@@ -149,21 +180,33 @@ async def read_missing(reader: Reader, missing: Missing) -> list[Batch]:
 
 async def read_snapshot(
     reader: Reader, names: dict[int, str], held: frozenset[int] = frozenset()
-) -> list[Fact]:
-    """Every fact of the login from its lists, each read once. Raises BrokerUnavailable.
+) -> WholeRead:
+    """Everything of the login from its lists, each read once. Raises BrokerUnavailable.
 
     `held` names accounts in which something is held or works: see `check_accounts`.
     """
     store = EntityStore(names)
-    accounts, *lists = await _read_lists(reader, ("account", *_LISTS))
+    reader = reader.for_all_of(1 + len(_MARKS) + len(_LISTS))
+    accounts, *marks = await _read_lists(reader, ("account", *_MARKS))
     check_accounts(ids_of(accounts[1]), held)
-    load(store, lists)
+    load(store, [*marks, *await _read_lists(reader, _LISTS)])
     if store.anonymous:
         load(store, await _read_lists(reader, _STRATEGIES))
     if store.unexplained:
         load(store, await _read_lists(reader, _REPORTS))
     await complete(reader, store)
-    return list(store.facts())
+    return WholeRead(store, _marks_of(marks))
+
+
+async def read_marks(reader: Reader) -> Marks:
+    """To compare with those of the last full read. Raises BrokerUnavailable."""
+    return _marks_of(await _read_lists(reader.for_all_of(len(_MARKS)), _MARKS))
+
+
+def _marks_of(batches: Iterable[Batch]) -> Marks:
+    return tuple(
+        {row.get("id"): row for row in rows if isinstance(row, dict)} for _, rows in batches
+    )
 
 
 def check_accounts(listed: frozenset[int], held: frozenset[int]) -> None:
@@ -286,6 +329,10 @@ async def _find_entries(reader: Reader, client_ids: frozenset[str]) -> dict[str,
 def _chunks(ids: list[int]) -> Iterator[list[int]]:
     for start in range(0, len(ids), limits.IDS_PER_READ_MAX):
         yield ids[start : start + limits.IDS_PER_READ_MAX]
+
+
+def _spent(wait_s: float) -> BrokerUnavailable:
+    return BrokerUnavailable("broker.budget_spent", "Few requests are left.", retry_after_s=wait_s)
 
 
 def _unreadable(path: str) -> BrokerUnavailable:
