@@ -29,13 +29,19 @@ from shared.runtime.logging import get_logger
 _log = get_logger(__name__)
 
 _SUBSCRIBE_EVERY_S: Final = 1.0
+_READ_FIRST_AGAIN_AFTER_S: Final = 1.0
 # Between two full reads because an order had ended unheard: the first doubling to the last.
 _LOOK_PAUSE_S: Final = 1.0
 _LOOK_PAUSE_S_MAX: Final = 30.0
 
 
 class Login:
-    """`run` until cancelled. `sendable` once the first full snapshot is in the record."""
+    """`run` until cancelled.
+
+    `sendable` once everything was in the record: by the lists over REST, read as soon as the
+    login is ours, or by the stream, whichever comes first. Sockets of many logins come up one
+    after the other; until then orders go over HTTP.
+    """
 
     def __init__(
         self,
@@ -57,6 +63,7 @@ class Login:
         self._prices = prices
         self._bell = bell
         self._clock = clock
+        self.read_began_s: float | None = None  # the last full read, whatever became of it
         self._subscribed: set[str] = set()
         self._reconciled = False
         self._look_pause_s = _LOOK_PAUSE_S
@@ -81,8 +88,17 @@ class Login:
 
     async def read(self, *, urgent: bool = False) -> None:
         """Everything over REST into the record. Raises BrokerUnavailable, CredentialsExpired."""
-        for fact in (await self.broker.snapshot(urgent=urgent)).facts:
-            await self.tracker.feed(fact)
+        self.read_began_s = began_s = self._clock.monotonic()
+        snapshot = await self.broker.snapshot(urgent=urgent)
+        await self.tracker.feed_read(snapshot.facts, began_s)
+
+    async def poll(self) -> None:
+        """What a stream would have told by now. Raises BrokerUnavailable, CredentialsExpired."""
+        began_s = self._clock.monotonic()
+        news = await self.broker.news()
+        if news is not None:
+            self.read_began_s = began_s
+            await self.tracker.feed_read(news.facts, began_s)
 
     async def look_again(self) -> None:
         """An order has ended unheard: read at once what the stream is late with, or lost.
@@ -107,14 +123,27 @@ class Login:
             tasks.create_task(self._health())
             tasks.create_task(self.broker.run())
             tasks.create_task(self.tracker.run())
+            tasks.create_task(self._read_first())
             tasks.create_task(self._facts())
             tasks.create_task(self._quotes())
             tasks.create_task(self._subscriptions())
 
     def _applied(self) -> None:
-        if self.tracker.synced_since_s is not None:
+        if self.tracker.has_everything:
             self._reconciled = True
         self.changed()
+
+    async def _read_first(self) -> None:
+        """What is open here may not wait for the stream. A read that fails proves nothing."""
+        while not self._reconciled:
+            try:
+                await self.read(urgent=True)
+            except (BrokerUnavailable, CredentialsExpired) as error:
+                connection = self.lease.connection_id
+                _log.info("first_read_failed", connection_id=connection, code=error.code)
+                await self._clock.sleep(_READ_FIRST_AGAIN_AFTER_S)
+            else:
+                return
 
     async def _facts(self) -> None:
         async for fact in self.broker.facts():

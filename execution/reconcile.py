@@ -45,7 +45,7 @@ class Reconcile:
         self._bell = bell
         self._clock = clock
         self._read_every_s = read_every_s
-        self._read_at_s: dict[int, float] = {}
+        self._due_since_s = float("-inf")  # a read that began earlier is too old
         self._compared_at_s: dict[int, float] = {}
         # Per login: how many looks in a row found an account off, or clean again.
         self._off: dict[int, Counter[AccountId]] = {}
@@ -59,7 +59,7 @@ class Reconcile:
 
     def read_now(self) -> None:
         """Somebody noticed a difference: do not wait for the timer."""
-        self._read_at_s.clear()
+        self._due_since_s = self._clock.monotonic()
         self.rounds.wake()
 
     async def _round(self) -> None:
@@ -76,16 +76,17 @@ class Reconcile:
             _log.info("reconcile_failed", connection_id=connection, code=error.code)
 
     async def _read(self, login: Login) -> None:
-        now_s = self._clock.monotonic()
-        last_s = self._read_at_s.get(login.lease.connection_id)
-        if (
-            last_s is not None
-            and now_s - last_s < self._read_every_s
-            and not await self._is_waited_for(login)
-        ):
-            return
-        self._read_at_s[login.lease.connection_id] = now_s
-        await login.read()
+        if self._is_due(login):
+            await login.read()
+        elif await self._is_waited_for(login):
+            await login.poll()
+
+    def _is_due(self, login: Login) -> bool:
+        """By the timer, counted from whoever read last: a new login reads by itself."""
+        last_s = login.read_began_s
+        if last_s is None or last_s < self._due_since_s:
+            return True
+        return self._clock.monotonic() - last_s >= self._read_every_s
 
     async def _is_waited_for(self, login: Login) -> bool:
         """Something is open and no stream tells of it: then it is read each second."""

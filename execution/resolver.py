@@ -1,7 +1,7 @@
 """Unknown is a state with an owner, a clock and a way out: asking the broker.
 
-Found: the intent is bound to its order. Absent while the feed is whole and long enough after the
-claim: it never arrived. A failed question proves nothing.
+Found: the intent is bound to its order. Absent while the feed is whole, or from a full read that
+stands for it, and long enough after the claim: it never arrived. A failed question proves nothing.
 """
 
 from __future__ import annotations
@@ -89,14 +89,38 @@ class Resolver:
                 self._bell(await self._ledger.abandon(each.intent_id))
                 _log.warning("unknown_absent", intent_id=str(each.intent_id), role=each.role)
         login.changed()
+        if any(str(e.intent_id) not in orders and self._wants_read(login, e) for e in some):
+            await self._read(login)
+
+    async def _read(self, login: Login) -> None:
+        """For the next round to judge by."""
+        try:
+            await login.read(urgent=True)
+        except (BrokerUnavailable, CredentialsExpired) as error:
+            _log.info("read_failed", code=error.code)
 
     def _is_proven_absent(self, login: Login, each: Unresolved, asked_at_s: float) -> bool:
+        if self._age_s(each) < QUIET_S:
+            return False
         synced_since_s = login.tracker.synced_since_s
-        return (
-            self._age_s(each) >= QUIET_S
-            and synced_since_s is not None
-            and synced_since_s <= asked_at_s
-        )
+        if synced_since_s is not None:
+            return synced_since_s <= asked_at_s
+        # Without the stream a full read stands for it, if like the question it began only when
+        # nothing could be on its way any more.
+        return self._is_read(login, each) and asked_at_s >= self._quiet_at_s(each)
+
+    def _wants_read(self, login: Login, each: Unresolved) -> bool:
+        if login.tracker.synced_since_s is not None or self._age_s(each) < QUIET_S:
+            return False
+        return not self._is_read(login, each)
+
+    def _is_read(self, login: Login, each: Unresolved) -> bool:
+        read_s = login.tracker.read_as_of_s
+        return read_s is not None and read_s >= self._quiet_at_s(each)
+
+    def _quiet_at_s(self, each: Unresolved) -> float:
+        """Of the monotonic clock."""
+        return self._clock.monotonic() - self._age_s(each) + QUIET_S
 
     def _age_s(self, each: Unresolved) -> float:
         return (self._clock.now() - each.claimed_at).total_seconds()

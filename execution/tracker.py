@@ -7,8 +7,9 @@ its id: told twice, late or in another order, they give the same books.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeGuard
 
 from execution.bell import Bell
 from shared.db.failures import is_outage
@@ -26,8 +27,19 @@ _AGAIN_AFTER_S: Final = 0.2
 _ORDER_PATIENCE_S: Final = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class _ReadWhole:
+    """Stands behind the facts of one full read: with them in the record, it is as of `as_of_s`."""
+
+    as_of_s: float
+
+
 class Tracker:
-    """`feed` queues facts; `run` applies them. `synced` tells when absence means something."""
+    """`feed` queues facts; `run` applies them.
+
+    Absence means something while the stream is synced, or as of the beginning of a full read:
+    `synced_since_s` and `read_as_of_s`, both of the monotonic clock.
+    """
 
     def __init__(
         self,
@@ -43,13 +55,19 @@ class Tracker:
         self._bell = bell
         self._clock = clock
         self._changed = changed
-        self._facts: asyncio.Queue[Fact] = asyncio.Queue(maxsize=20_000)
+        self._facts: asyncio.Queue[Fact | _ReadWhole] = asyncio.Queue(maxsize=20_000)
         self._known_orders: set[int] = set()
         self._early: list[tuple[float, FillFact]] = []
         self.positions: dict[tuple[int, str], PositionFact] = {}
         self.synced_since_s: float | None = None
+        self.read_as_of_s: float | None = None
         self._quiet_since_s = clock.monotonic()
         self._is_applying = False
+
+    @property
+    def has_everything(self) -> bool:
+        """Whether all that the broker knows was in the record at some time."""
+        return self.synced_since_s is not None or self.read_as_of_s is not None
 
     @property
     def quiet_since_s(self) -> float:
@@ -66,20 +84,26 @@ class Tracker:
         """Waits when the database is far behind: the broker's socket buffers then."""
         await self._facts.put(fact)
 
+    async def feed_read(self, facts: Sequence[Fact], began_s: float) -> None:
+        """All facts of a full read that began then: what it does not show, was not there."""
+        for fact in facts:
+            await self._facts.put(fact)
+        await self._facts.put(_ReadWhole(began_s))
+
     async def run(self) -> None:
         while True:
             batch = await self._next()
             self._is_applying = True
-            await self._apply([fact for fact in batch if self._is_material(fact)])
+            await self._apply([fact for fact in batch if _is_material(fact)])
             for fact in batch:
                 self._note(fact)
             self._is_applying = False
             if batch:
                 self._changed()
 
-    async def _next(self) -> list[Fact]:
+    async def _next(self) -> list[Fact | _ReadWhole]:
         """What is there, at once; early fills whose order has come or never will."""
-        batch: list[Fact] = []
+        batch: list[Fact | _ReadWhole] = []
         try:
             async with asyncio.timeout(_ORDER_PATIENCE_S / 4 if self._early else None):
                 batch.append(await self._facts.get())
@@ -89,7 +113,7 @@ class Tracker:
             batch.append(self._facts.get_nowait())
         return self._in_order(batch)
 
-    def _in_order(self, batch: list[Fact]) -> list[Fact]:
+    def _in_order(self, batch: list[Fact | _ReadWhole]) -> list[Fact | _ReadWhole]:
         """Hold back fills of unknown orders, bring those whose time has come."""
         self._known_orders |= {
             fact.order_id for fact in batch if isinstance(fact, OrderFact) and not fact.unclaimed
@@ -105,10 +129,6 @@ class Tracker:
         ready = [fill for _, fill in fills if id(fill) not in held]
         return [*(fact for fact in batch if not isinstance(fact, FillFact)), *ready]
 
-    @staticmethod
-    def _is_material(fact: Fact) -> bool:
-        return not isinstance(fact, Synced | FeedLost | PositionFact)
-
     async def _apply(self, facts: list[Fact]) -> None:
         """Into the record, waiting for the database as long as it takes."""
         while facts:
@@ -122,8 +142,11 @@ class Tracker:
             else:
                 return
 
-    def _note(self, fact: Fact) -> None:
+    def _note(self, fact: Fact | _ReadWhole) -> None:
         match fact:
+            case _ReadWhole(as_of_s):
+                if self.read_as_of_s is None or self.read_as_of_s < as_of_s:
+                    self.read_as_of_s = as_of_s
             case Synced():
                 self.synced_since_s = self._clock.monotonic()
             case FeedLost(reason):
@@ -136,3 +159,7 @@ class Tracker:
                 self._quiet_since_s = self._clock.monotonic()
             case _:
                 self._quiet_since_s = self._clock.monotonic()
+
+
+def _is_material(fact: Fact | _ReadWhole) -> TypeGuard[Fact]:
+    return not isinstance(fact, Synced | FeedLost | PositionFact | _ReadWhole)
