@@ -18,6 +18,7 @@ from shared.contracts.accounts import (
 from shared.contracts.calendar import RollDone, RollDue, StrategyQuiet, WindowEnded
 from shared.contracts.commands import CommandAnswered
 from shared.contracts.controls import ControlSaid
+from shared.contracts.drifts import DriftEnded, DriftFound
 from shared.contracts.orders import FillFeeKnown, FillRecorded, FillVoided, OrderChanged
 from shared.contracts.positions import PositionChanged
 from shared.contracts.records import (
@@ -46,6 +47,8 @@ TOLD: Final[dict[type[EventBody], tuple[FrameType, type[EventBody]]]] = {
     ControlSaid: (FrameType.CONTROL, ws.ControlData),
     RiskReached: (FrameType.NOTICE, ws.RiskNoticeData),
     SignalExitRefused: (FrameType.NOTICE, ws.ExitRefusedData),
+    DriftFound: (FrameType.NOTICE, ws.DriftFoundData),
+    DriftEnded: (FrameType.NOTICE, ws.DriftEndedData),
     RollDue: (FrameType.NOTICE, ws.RollDueData),
     RollDone: (FrameType.NOTICE, ws.RollDoneData),
     WindowEnded: (FrameType.NOTICE, ws.WindowEndedData),

@@ -10,6 +10,7 @@ from notifier.pieces import lines, safe, usd
 from shared.contracts.accounts import RiskReached
 from shared.contracts.calendar import RollDone, RollDue, StrategyQuiet, WindowEnded
 from shared.contracts.controls import ControlSaid
+from shared.contracts.drifts import DriftEnded, DriftFound
 from shared.contracts.registry import EventBody
 from shared.contracts.signals import SignalExitRefused
 
@@ -25,6 +26,20 @@ _SAID: Final = {
     "kill": ("Killed", "Entries are refused, and what is held is being closed."),
     "pause": ("Paused", "Entries are refused; exits, stops and targets go on."),
     "resume": ("Resumed", "Entries are taken again."),
+}
+_DRIFTS: Final = {
+    "drift.manual_exit": "Closed by somebody else",
+    "drift.manual_entry": "Somebody else holds here",
+    "drift.quantity": "The broker holds something else",
+    "drift.unknown_position": "A position nobody knows",
+    "drift.fill_busted": "A fill was taken back",
+    "drift.target_missed": "Not where the last alert asked to be",
+    "drift.foreign_order": "An order that is not ours",
+}
+_ENDED: Final = {
+    "clean": "The books agree again.",
+    "followed": "The strategy's book followed.",
+    "given": "Its owner gave it to a strategy.",
 }
 _ROLLS: Final = {
     "tell": "Nothing is done by itself: close or roll it in time.",
@@ -59,6 +74,10 @@ def render(body: EventBody, names: Names) -> str:
             return _reached(body, names)
         case ControlSaid():
             return _said(body, names)
+        case DriftFound():
+            return _drift(body, names)
+        case DriftEnded():
+            return _drift_ended(body, names)
         case SignalExitRefused():
             return _exit_refused(body, names)
         case _:
@@ -89,6 +108,25 @@ def _reached(body: RiskReached, names: Names) -> str:
         f"New entries are refused {until}; exits go on.",
         safe(where or ""),
     )
+
+
+def _drift(body: DriftFound, names: Names) -> str:
+    held = "No entry of {} is taken here until it is over or released; exits go on."
+    return _lines(
+        f"**{_differs(body.code)}**: {safe(body.contract)}",
+        safe(body.message),
+        held.format(safe(body.root)) if body.holds_entries else "Entries go on.",
+        names.where,
+    )
+
+
+def _drift_ended(body: DriftEnded, names: Names) -> str:
+    effect = _ENDED.get(body.ending, f"How it ended: {safe(body.ending)}.")
+    return _lines(f"**Over: {_differs(body.code)}**: {safe(body.contract)}", effect, names.where)
+
+
+def _differs(code: str) -> str:
+    return _DRIFTS.get(code, f"The books differ ({safe(code)})")
 
 
 def _said(body: ControlSaid, names: Names) -> str:

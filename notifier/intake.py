@@ -15,6 +15,7 @@ from notifier.rules import ALARMS, Notice, Person, is_wanted, notice_of
 from shared.contracts.accounts import RiskReached
 from shared.contracts.calendar import RollDone, RollDue, StrategyQuiet, WindowEnded
 from shared.contracts.controls import ControlSaid
+from shared.contracts.drifts import DriftEnded, DriftFound
 from shared.contracts.envelope import Envelope
 from shared.contracts.records import PositionOpened, PositionResized, TradeClosed
 from shared.contracts.registry import EventBody
@@ -88,6 +89,8 @@ def _about(body: EventBody) -> tuple[int | None, int | None]:
             )
         case RiskReached():
             return body.scope_id if body.scope == "strategy" else None, body.account_id
+        case DriftFound() | DriftEnded():
+            return body.strategy_id or None, body.account_id  # 0: no single strategy's
         case SignalExitRefused() | RollDue() | RollDone() | WindowEnded():
             return body.strategy_id, body.account_id
         case StrategyQuiet():

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from shared.contracts.accounts import RiskReached
 from shared.contracts.calendar import RollDone, RollDue, StrategyQuiet, WindowEnded
 from shared.contracts.controls import ControlSaid
+from shared.contracts.drifts import DriftEnded, DriftFound
 from shared.contracts.records import PositionOpened, PositionResized, TradeClosed
 from shared.contracts.registry import EventBody
 from shared.contracts.signals import SignalExitRefused
@@ -30,6 +31,7 @@ class Kind(StrEnum):
     STOP_HIT = "stop_hit"
     TARGET_HIT = "target_hit"
     RISK = "risk"
+    DRIFT = "drift"
     EXIT_REFUSED = "exit_refused"
     CONTROL = "control"
     WINDOW = "window"
@@ -38,7 +40,7 @@ class Kind(StrEnum):
 
 
 # What cannot wait behind the news of trades.
-URGENT: Final = frozenset({Kind.RISK, Kind.EXIT_REFUSED, Kind.CONTROL})
+URGENT: Final = frozenset({Kind.RISK, Kind.DRIFT, Kind.EXIT_REFUSED, Kind.CONTROL})
 
 
 class Notice(NamedTuple):
@@ -68,6 +70,8 @@ class Person:
 # Each of these events has an id of its fact, so that it is told once already.
 _ALARMS: Final[Mapping[type[EventBody], Kind]] = {
     RiskReached: Kind.RISK,
+    DriftFound: Kind.DRIFT,
+    DriftEnded: Kind.DRIFT,
     SignalExitRefused: Kind.EXIT_REFUSED,
     ControlSaid: Kind.CONTROL,
     WindowEnded: Kind.WINDOW,
@@ -93,6 +97,8 @@ def notice_of(body: EventBody, envelope_id: UUID) -> Notice | None:
         case PositionResized(reason=reason, closed_qty=closed) if closed > 0:
             # A stop that fills in parts is told once, when the position is flat.
             return Notice(Kind.TARGET_HIT, envelope_id, False) if reason == _TAKE_PROFIT else None
+        case DriftEnded(ending="changed"):
+            return None  # the difference in its place is told
         case _:
             kind = _ALARMS.get(type(body))
             return None if kind is None else Notice(kind, envelope_id, False)

@@ -30,6 +30,7 @@ from shared.contracts.accounts import (
 from shared.contracts.calendar import RollDone, RollDue, StrategyQuiet, WindowEnded
 from shared.contracts.commands import CommandAnswered
 from shared.contracts.controls import ControlSaid
+from shared.contracts.drifts import DriftEnded, DriftFound
 from shared.contracts.orders import FillFeeKnown, FillRecorded, FillVoided, OrderChanged
 from shared.contracts.positions import PositionChanged
 from shared.contracts.records import (
@@ -182,6 +183,14 @@ class RiskNoticeData(RiskReached):
 
 class ExitRefusedData(SignalExitRefused):
     event: Literal["exit_refused"] = "exit_refused"
+
+
+class DriftFoundData(DriftFound):
+    event: Literal["drift_found"] = "drift_found"
+
+
+class DriftEndedData(DriftEnded):
+    event: Literal["drift_ended"] = "drift_ended"
 
 
 class RollDueData(RollDue):

@@ -7,7 +7,16 @@ from shared.domain.gates.controls import Scope
 from tests.integration.gateway.browser import signed_in
 from tests.integration.gateway.conftest import Running
 from tests.integration.gateway.house import House, User
-from tests.unit.notifier.test_alarms import DONE, DUE, ENDED, QUIET, REACHED, REFUSED
+from tests.unit.notifier.test_alarms import (
+    AGREED,
+    DONE,
+    DUE,
+    ENDED,
+    PARTED,
+    QUIET,
+    REACHED,
+    REFUSED,
+)
 
 
 async def test_each_alarm_is_a_numbered_frame_of_its_owner(
@@ -15,18 +24,18 @@ async def test_each_alarm_is_a_numbered_frame_of_its_owner(
 ) -> None:
     bob = await house.add_user("Bob")
     async with signed_in(gateway.url, alice) as client, signed_in(gateway.url, bob) as other:
-        for body in (REACHED, REFUSED, DUE, DONE, ENDED, QUIET):
+        for body in (REACHED, REFUSED, PARTED, AGREED, DUE, DONE, ENDED, QUIET):
             await house.tell_user(alice, body)
         await house.say(alice, Scope.USER, alice.id, Word.PAUSE)
         await client.until_type("CONTROL")
         assert sorted(frame["data"]["event"] for frame in client.of("NOTICE")) == [
-            "exit_refused", "risk_reached", "roll_done", "roll_due", "strategy_quiet",
-            "window_ended",
+            "drift_ended", "drift_found", "exit_refused", "risk_reached", "roll_done", "roll_due",
+            "strategy_quiet", "window_ended",
         ]  # fmt: skip
         (said,) = client.of("CONTROL")
         assert (said["data"]["word"], said["data"]["scope"]) == ("pause", "user")
         numbers = [frame["seq"] for frame in (*client.of("NOTICE"), said)]
-        assert sorted(numbers) == list(range(min(numbers), min(numbers) + 7))
+        assert sorted(numbers) == list(range(min(numbers), min(numbers) + 9))
         await house.say(bob, Scope.USER, bob.id, Word.RESUME)
         await other.until_type("CONTROL")
         assert (len(other.of("CONTROL")), other.of("NOTICE")) == (1, [])

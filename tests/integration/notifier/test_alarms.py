@@ -10,7 +10,7 @@ from tests.fixtures.discord import DiscordServer
 from tests.integration.notifier.conftest import House, running
 from tests.integration.streams.helpers import eventually
 from tests.unit.notifier.bodies import closed, opened
-from tests.unit.notifier.test_alarms import ENDED, QUIET, REACHED, SAID
+from tests.unit.notifier.test_alarms import ENDED, PARTED, QUIET, REACHED, SAID
 
 SENT = ("sent", None)
 
@@ -45,6 +45,17 @@ async def test_an_alarm_names_what_it_is_about_to_its_owner_only(
     await eventually(lambda: house.are(SENT, SENT), "both sent")
     assert discord.seen_by(reader)[0].endswith("Breakout · DEMO1")
     assert "Breakout" not in discord.seen_by(other)[0]
+
+
+async def test_a_drift_of_no_single_strategy_names_its_account(
+    notifier: Service, house: House, discord: DiscordServer
+) -> None:
+    (ann, reader), _ = await people(house)
+    await house.say(ann, PARTED.model_copy(update={"strategy_id": 0}))
+    await eventually(lambda: house.are(SENT), "sent")
+    (text,) = discord.seen_by(reader)
+    assert text.startswith("**Closed by somebody else**: NQZ6")
+    assert text.splitlines()[-1] == "DEMO1"
 
 
 async def test_a_word_to_the_system_reaches_everybody_who_may_sign_in(

@@ -15,8 +15,10 @@ from notifier.rules import ALARMS, URGENT, Kind, notice_of
 from shared.contracts.accounts import BalanceChanged, RiskReached
 from shared.contracts.calendar import RollDone, RollDue, StrategyQuiet, WindowEnded
 from shared.contracts.controls import ControlSaid
+from shared.contracts.drifts import DriftEnded, DriftFound
 from shared.contracts.registry import EventBody
 from shared.contracts.signals import SignalExitRefused
+from shared.domain.drift import DriftKind
 
 NOON = datetime(2026, 11, 2, 17, 30, tzinfo=UTC)
 NAMES = Names("Breakout", "DEMO_1")
@@ -40,6 +42,12 @@ REFUSED = SignalExitRefused(
     signal_id=9, strategy_id=3, account_id=1, code="strategy.disabled",
     message="The strategy is switched off.",
 )  # fmt: skip
+PARTED = DriftFound(
+    **POSITION, drift_id=5, root="NQ", code="drift.manual_exit", policy="alarm", holds_entries=True,
+    message="1 of 2 NQZ6 were closed by somebody else's order; 1 are left.",
+    compared={"book": "2", "closed": "1", "left": "1"},
+)  # fmt: skip
+AGREED = DriftEnded(**POSITION, drift_id=5, code="drift.manual_exit", ending="clean")
 DUE = RollDue(**POSITION, entering="NQH7", on=date(2026, 12, 10), policy="move", net_qty=-2)
 DONE = RollDone(
     **POSITION, entering="NQH7", on=date(2026, 12, 10), outcome="moved", code="roll.moved",
@@ -73,6 +81,21 @@ EXPECTED = [
             "The strategy is switched off.\n"
             f"Close it by hand, or switch it on and send the alert again.\n{HERE}"
         ),
+    ),
+    (
+        PARTED,
+        Kind.DRIFT,
+        (
+            "**Closed by somebody else**: NQZ6\n"
+            "1 of 2 NQZ6 were closed by somebody else's order; 1 are left.\n"
+            "No entry of NQ is taken here until it is over or released; exits go on.\n"
+            f"{HERE}"
+        ),
+    ),
+    (
+        AGREED,
+        Kind.DRIFT,
+        f"**Over: Closed by somebody else**: NQZ6\nThe books agree again.\n{HERE}",
     ),
     (
         DUE,
@@ -114,7 +137,7 @@ def test_what_is_told_and_how(body: EventBody, kind: Kind, text: str) -> None:
 
 def test_every_alarm_has_its_words_and_money_comes_first() -> None:
     assert {body.type for body, _, _ in EXPECTED} == set(ALARMS)
-    assert {Kind.RISK, Kind.EXIT_REFUSED, Kind.CONTROL} == URGENT
+    assert {Kind.RISK, Kind.DRIFT, Kind.EXIT_REFUSED, Kind.CONTROL} == URGENT
 
 
 @pytest.mark.parametrize(
@@ -137,6 +160,27 @@ def test_what_is_not_there_any_more_has_no_name() -> None:
 def test_a_limit_nobody_wrote_words_for_is_told_all_the_same() -> None:
     odd = REACHED.model_copy(update={"code": "risk.new_one", "limit_usd": None})
     assert "**Limit reached (risk.new\\_one)**: -$512.30\n" in render(Kind.RISK, odd, NAMES)
+
+
+@pytest.mark.parametrize("kind", DriftKind)
+def test_every_drift_has_a_name_of_its_own(kind: DriftKind) -> None:
+    found = PARTED.model_copy(update={"code": kind.value, "holds_entries": False})
+    text = render(Kind.DRIFT, found, NAMES)
+    assert kind.value not in text
+    assert "Entries go on." in text
+
+
+@pytest.mark.parametrize(
+    ("ending", "has"),
+    [("followed", "book followed."), ("given", "gave it"), ("new_one", "How it ended: new\\_one.")],
+)
+def test_how_a_drift_ended(ending: str, has: str) -> None:
+    assert has in render(Kind.DRIFT, AGREED.model_copy(update={"ending": ending}), NAMES)
+
+
+def test_a_drift_that_only_changed_is_told_once() -> None:
+    changed = AGREED.model_copy(update={"ending": "changed"})
+    assert notice_of(changed, uuid4()) is None
 
 
 def test_other_events_are_no_alarms() -> None:
