@@ -72,6 +72,8 @@ def _pair(first: str, one: Moment, second: str, two: Moment, seed: int) -> Life:
         _pair("timeout_before_accept", Moment.HELD, "answer_before_event", Moment.EXITING, 692),
         _pair("delay/back", Moment.EXITING, "manual_order", Moment.EXITING, 358),
         _pair("wrong_environment", Moment.ENTRY, "lose_answer", Moment.ENTRY, 748),
+        _pair("wrong_environment", Moment.ENTRY, "storm_429", Moment.EXITING, 61),
+        _pair("manual_flatten", Moment.EXITING, "correct_fill", Moment.EXITING, 111),
     ],
     ids=str,
 )
