@@ -119,9 +119,11 @@ class Login:
             if after_s > 0:
                 await self._clock.sleep(after_s)
             try:
-                return await self.read(urgent=True)
+                await self.read(urgent=True)
             except (BrokerUnavailable, CredentialsExpired) as error:
                 _log.info("look_failed", connection_id=self.lease.connection_id, code=error.code)
+            else:
+                return
 
     async def _hold(self) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -16,8 +16,8 @@ from shared.db.failures import is_outage
 from shared.domain.ids import ConnectionId
 from shared.ports.broker import (
     Fact,
-    FeeFact,
     FeedLost,
+    FeeFact,
     FillFact,
     OrderFact,
     PositionFact,

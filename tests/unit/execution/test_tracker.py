@@ -14,8 +14,8 @@ from shared.domain.ids import ConnectionId
 from shared.domain.order import Action, BrokerStatus, OrderType
 from shared.ports.broker import (
     Fact,
-    FeeFact,
     FeedLost,
+    FeeFact,
     FillFact,
     OrderFact,
     PositionFact,
