@@ -120,8 +120,8 @@ class TradovateBroker:
         cooldowns = (self._cooldown, egress.cooldown(urls.rest))
         self._reader = Reader(self._rest, self._auth, cooldowns, self._budget)
         self._contracts = ContractBook(self._reader, clock)
-        self._polls = Polls(self._reader, self._contracts.names, clock)
         self._store = EntityStore(self._contracts.names)
+        self._polls = Polls(self._reader, self._contracts.names, self._store, clock)
         self._outlet = FactOutlet(self._store.facts, clock)
         self._feed = UserFeed(
             urls,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from shared.brokers.tradovate.cache import EntityStore
 from shared.brokers.tradovate.reads import Marks, Reader, read_marks, read_snapshot
 from shared.ports.broker import Priority, Snapshot
 from shared.ports.clock import Clock
@@ -21,11 +22,19 @@ STIRRED_S: Final = 2.0
 
 
 class Polls:
-    """`names` are those of contracts, shared with the stream's store."""
+    """`stream` is what the stream has told by now; `names` are those of contracts, shared with it.
 
-    def __init__(self, reader: Reader, names: dict[int, str], clock: Clock) -> None:
+    A read may be overtaken by the stream, or by a read that began later: each order is told as it
+    is known by then. Told as it was, it would stand wrong in the record until the next full read.
+    """
+
+    def __init__(
+        self, reader: Reader, names: dict[int, str], stream: EntityStore, clock: Clock
+    ) -> None:
         self._reader = reader
         self._names = names
+        self._stream = stream
+        self._last = EntityStore(names)
         self._clock = clock
         self._marks: Marks | None = None
         self._stirred_until_s = float("-inf")
@@ -40,6 +49,9 @@ class Polls:
         """Every fact. Raises BrokerUnavailable; `held` as of `check_accounts`."""
         at, began_s = self._clock.now(), self._clock.monotonic()
         read = await read_snapshot(self._reader.first(priority), self._names, held)
+        read.store.catch_up(self._stream)
+        read.store.catch_up(self._last)
+        self._last = read.store
         self.held = read.store.held
         self._marks = read.marks if began_s >= self._stirred_until_s else None
         return Snapshot(tuple(read.store.facts()), at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from shared.brokers.tradovate import mapping, models
@@ -98,6 +98,14 @@ class Tables:
         elif supersedes(row, known):
             self.doubts.discard((kind, row.id))  # later than either of those
 
+    def of_order(self, order_id: int) -> Iterator[models.Entity]:
+        """The order, its versions, commands and fills, as far as they are known."""
+        yield from _known(self.orders.get(order_id))
+        yield from self.versions.get(order_id, ())
+        yield from self._commands(order_id)
+        for fill_id in self.fills_of.get(order_id, ()):
+            yield from _known(self.fills.get(fill_id), self.fees.get(fill_id))
+
     def version(self, order_id: int) -> models.OrderVersion | None:
         """The version of an order that is in force."""
         versions = self.versions.get(order_id)
@@ -141,6 +149,10 @@ class Tables:
 
     def _commands(self, order_id: int) -> Rows[models.Command]:
         return self.commands.get(order_id) or Rows()
+
+
+def _known(*rows: models.Entity | None) -> Iterator[models.Entity]:
+    return (row for row in rows if row is not None)
 
 
 def _note(
