@@ -72,6 +72,11 @@ DOUBT_EVERY_S: Final = 1.0
 DOUBT_RETRY_S: Final = 5.0
 DOUBT_PAUSE_S_MAX: Final = 30.0
 
+# Between two reads while none is answered: the first doubling to the last. An exit's own read, and
+# what a socket needs to stand, go all the same.
+OUTAGE_PAUSE_S: Final = 0.5
+OUTAGE_PAUSE_S_MAX: Final = 5.0
+
 # --- reconnecting -----------------------------------------------------------------------------
 FIRST_RETRY_S: Final = 0.25
 QUICK_RETRY_S: Final = 1.0
@@ -136,6 +141,32 @@ class Cooldown:
         self._rest_s = RATE_LIMITED_REST_S if quiet_s > HOUR_S else min(self._rest_s * 2, HOUR_S)
         spread = 1.0 if self._rng is None else self._rng.uniform(1.0, 1.0 + 2 * _JITTER)
         self._until = now + self._rest_s * spread
+
+
+class Outage:
+    """While the broker answers no read the next one waits ever longer; one answer ends it.
+
+    A login with something open and no stream is read each second. Through hours of maintenance
+    that would spend the whole hour's requests on nothing, and leave few for the open.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until = float("-inf")
+        self._pause_s = 0.0
+
+    @property
+    def remaining_s(self) -> float:
+        return max(0.0, self._until - self._clock.monotonic())
+
+    def unanswered(self) -> None:
+        if self.remaining_s > 0:
+            return  # reads of one moment count once
+        self._pause_s = min(max(self._pause_s * 2, OUTAGE_PAUSE_S), OUTAGE_PAUSE_S_MAX)
+        self._until = self._clock.monotonic() + self._pause_s
+
+    def answered(self) -> None:
+        self._pause_s, self._until = 0.0, float("-inf")
 
 
 class ConnectGate:

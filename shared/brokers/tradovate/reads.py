@@ -29,7 +29,7 @@ from shared.runtime.logging import get_logger
 
 log = get_logger(__name__)
 
-_OK, _UNAUTHORIZED, _NOT_FOUND, _TOO_MANY = 200, 401, 404, 429
+_OK, _UNAUTHORIZED, _NOT_FOUND, _TOO_MANY, _SERVER_ERRORS = 200, 401, 404, 429, 500
 # Before the others: the fills read after them show whatever these rows know of fills. No fill goes
 # by without a change of its order or of its position, so these two tell whether there is news.
 _MARKS: Final = ("order", "position")
@@ -63,6 +63,7 @@ class Reader:
         auth: Auth,
         cooldowns: tuple[limits.Cooldown, ...],
         budget: RequestBudget,
+        outage: limits.Outage,
         priority: Priority = Priority.RECONCILE,
         *,
         is_begun: bool = False,
@@ -71,6 +72,7 @@ class Reader:
         self._auth = auth
         self._cooldowns = cooldowns  # the login's, and the one of all logins of the address
         self._budget = budget
+        self._outage = outage
         self._priority = priority
         self._is_begun = is_begun
 
@@ -84,6 +86,7 @@ class Reader:
         Raises BrokerUnavailable, with nothing drawn, unless the budget has room for all of them
         now: else each try would spend what the next one lacks. Once begun it is finished.
         """
+        self._mind_the_outage()
         wait_s = self._budget.lacks(self._priority, requests)
         if wait_s > 0:
             raise _spent(wait_s)
@@ -94,7 +97,7 @@ class Reader:
         return self._like(self._priority, is_begun=True)
 
     def _like(self, priority: Priority, *, is_begun: bool) -> Reader:
-        parts = self._rest, self._auth, self._cooldowns, self._budget
+        parts = self._rest, self._auth, self._cooldowns, self._budget, self._outage
         return Reader(*parts, priority, is_begun=is_begun)
 
     async def row(self, path: str, **query: str) -> dict[str, object]:
@@ -131,6 +134,7 @@ class Reader:
             raise BrokerUnavailable(
                 "broker.rate_limited", "The broker asked us to wait.", retry_after_s=wait_s
             )
+        self._mind_the_outage()
         token = await self._auth.token()  # first: without one nothing is asked, and nothing spent
         wait_s = self._budget.draw(Priority.EXIT if self._is_begun else self._priority)
         if wait_s > 0:
@@ -139,7 +143,21 @@ class Reader:
         if isinstance(reply, Answered) and reply.status == _UNAUTHORIZED:
             token = await self._auth.replace(token)
             reply = await send(token)
+        self._note(reply)
         return self._body(path, reply)
+
+    def _mind_the_outage(self) -> None:
+        wait_s = self._outage.remaining_s
+        if wait_s > 0 and self._priority is not Priority.EXIT and not self._is_begun:
+            raise BrokerUnavailable(
+                "broker.read_failed", "The broker answers nothing.", retry_after_s=wait_s
+            )
+
+    def _note(self, reply: Reply) -> None:
+        if isinstance(reply, Answered) and reply.status < _SERVER_ERRORS:
+            self._outage.answered()
+        else:
+            self._outage.unanswered()
 
     def _body(self, path: str, reply: Reply) -> object:
         if not isinstance(reply, Answered):

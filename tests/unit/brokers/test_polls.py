@@ -12,10 +12,11 @@ import pytest
 from shared.brokers.tradovate.adapter import TradovateBroker
 from shared.brokers.tradovate.budget import RequestBudget
 from shared.brokers.tradovate.egress import Egress
+from shared.brokers.tradovate.limits import OUTAGE_PAUSE_S_MAX
 from shared.brokers.tradovate.login import Urls
 from shared.brokers.tradovate.polls import STIRRED_S
 from shared.domain.errors import BrokerUnavailable
-from shared.ports.broker import FillFact, PositionFact, Priority
+from shared.ports.broker import FillFact, PositionFact, Priority, Refused
 from tests.unit.brokers import rows
 from tests.unit.brokers.fake_clock import FakeClock
 from tests.unit.brokers.venue import LOGIN, MemoryTokens, Venue, token_answer
@@ -176,5 +177,46 @@ def test_while_nobody_is_signed_in_nothing_is_spent() -> None:
         await desk.clock.sleep(16)  # between two sign-ins of an address
         for _ in range(5):
             await desk.broker.snapshot(urgent=True)
+
+    run(scene())
+
+
+def test_a_broker_that_answers_nothing_is_asked_ever_more_rarely() -> None:
+    """Hours of maintenance must not cost the requests that the open needs."""
+
+    async def scene() -> None:
+        desk = Desk()
+        await desk.broker.snapshot()
+        desk.venue.http |= {path: (503, {"message": "maintenance"}) for path in HELD}
+        desk.since()
+        for _ in range(600):
+            with pytest.raises(BrokerUnavailable):
+                await desk.broker.news()
+            await desk.clock.sleep(1)
+        assert len(desk.since()) <= 600 / OUTAGE_PAUSE_S_MAX * 2 + 10
+        desk.venue.http |= HELD
+        await desk.clock.sleep(OUTAGE_PAUSE_S_MAX)
+        for _ in range(10):  # and with the first answer each second again
+            await desk.broker.news()
+            await desk.clock.sleep(1)
+
+    run(scene())
+
+
+def test_an_exit_that_has_to_read_does_not_wait_for_the_others() -> None:
+    async def scene() -> None:
+        desk = Desk()
+        desk.venue.http["order/list"] = (503, {})
+        for _ in range(5):
+            with pytest.raises(BrokerUnavailable):
+                await desk.broker.snapshot()
+            await desk.clock.sleep(OUTAGE_PAUSE_S_MAX)
+        desk.venue.http["order/cancelorder"] = (403, {})
+        desk.venue.http["order/item"] = rows.order("Filled")
+        with pytest.raises(BrokerUnavailable):
+            await desk.broker.snapshot()
+        desk.since()
+        assert isinstance(await desk.broker.cancel(11, "x"), Refused)
+        assert desk.since() == ["order/cancelorder", "order/item"]
 
     run(scene())
