@@ -99,12 +99,15 @@ class Tables:
             self.doubts.discard((kind, row.id))  # later than either of those
 
     def of_order(self, order_id: int) -> Iterator[models.Entity]:
-        """The order, its versions, commands and fills, as far as they are known."""
+        """The order, its versions, commands and fills, as far as they are known.
+
+        Not the fees: these carry no time, so that none tells which of two is the later one.
+        """
         yield from _known(self.orders.get(order_id))
         yield from self.versions.get(order_id, ())
         yield from self._commands(order_id)
         for fill_id in self.fills_of.get(order_id, ()):
-            yield from _known(self.fills.get(fill_id), self.fees.get(fill_id))
+            yield from _known(self.fills.get(fill_id))
 
     def version(self, order_id: int) -> models.OrderVersion | None:
         """The version of an order that is in force."""
@@ -151,8 +154,8 @@ class Tables:
         return self.commands.get(order_id) or Rows()
 
 
-def _known(*rows: models.Entity | None) -> Iterator[models.Entity]:
-    return (row for row in rows if row is not None)
+def _known(row: models.Entity | None) -> Iterator[models.Entity]:
+    return iter(() if row is None else (row,))
 
 
 def _note(

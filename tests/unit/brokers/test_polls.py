@@ -16,7 +16,7 @@ from shared.brokers.tradovate.limits import OUTAGE_PAUSE_S_MAX
 from shared.brokers.tradovate.login import Urls
 from shared.brokers.tradovate.polls import STIRRED_S
 from shared.domain.errors import BrokerUnavailable
-from shared.ports.broker import FillFact, PositionFact, Priority, Refused
+from shared.ports.broker import FeeFact, FillFact, PositionFact, Priority, Refused
 from tests.unit.brokers import rows
 from tests.unit.brokers.fake_clock import FakeClock
 from tests.unit.brokers.venue import LOGIN, MemoryTokens, Venue, token_answer
@@ -85,6 +85,18 @@ def test_a_look_costs_two_requests_and_news_brings_everything() -> None:
         assert [fact.net_qty for fact in news.facts if isinstance(fact, PositionFact)] == [3]
         assert any(isinstance(fact, FillFact) for fact in news.facts)
         assert await desk.broker.news() is None
+
+    run(scene())
+
+
+def test_a_corrected_fee_is_told_by_the_read_that_shows_it() -> None:
+    async def scene() -> None:
+        desk, fees = Desk(), list[FeeFact]()
+        for commission in (1.58, 0):
+            desk.venue.http["fillFee/list"] = [{"id": rows.FILL, "commission": commission}]
+            facts = (await desk.broker.snapshot()).facts
+            fees += [fact for fact in facts if isinstance(fact, FeeFact)]
+        assert [str(fee.fee_usd) for fee in fees] == ["1.58", "0"]
 
     run(scene())
 
