@@ -11,15 +11,16 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.hub import Hub
-from shared.contracts.ws import Auth
+from shared.contracts.ws import TICKET_PREFIX, Auth
 from shared.db.failures import is_outage
-from shared.db.uow import read_only
+from shared.db.uow import read_only, unit_of_work
 from shared.domain.ids import UserId
 from shared.ports.clock import Clock
 from shared.streams.outage import Outage
 
 LIVE_EVERY_S: Final = 0.5
 
+_TICKET: Final = text("SELECT session_id, user_id, username FROM tm_use_ws_ticket(:hash)")
 _FIND: Final = text("SELECT session_id, user_id, username FROM tm_find_ws_token(:hash)")
 _LIVE: Final = text("SELECT tm_live_sessions(CAST(:ids AS bigint[]))")
 _OWNS: Final = text("SELECT 1 FROM accounts WHERE id = :id OR connection_id = :id LIMIT 1")
@@ -40,13 +41,18 @@ def is_same_name(given: str, known: str) -> bool:
 
 
 async def sign_in(engine: AsyncEngine, auth: Auth) -> SignedIn | None:
-    """The session of this token if it is this user's. Raises when the database is away.
+    """The session of this token or ticket if it is this user's. Raises when the database is away.
 
-    The token is 160 random bits and is found by its hash, so the look-up leaks nothing of it.
+    Either is 160 random bits or more and found by its hash, so the look-up leaks nothing of it.
     """
-    token_hash = hashlib.sha256(auth.token.encode()).digest()
-    async with read_only(engine) as connection:
-        row = (await connection.execute(_FIND, {"hash": token_hash})).first()
+    token_hash = {"hash": hashlib.sha256(auth.token.encode()).digest()}
+    if auth.token.startswith(TICKET_PREFIX):
+        # Used up also when the name turns out to be another's.
+        async with unit_of_work(engine) as connection:
+            row = (await connection.execute(_TICKET, token_hash)).first()
+    else:
+        async with read_only(engine) as connection:
+            row = (await connection.execute(_FIND, token_hash)).first()
     if row is None or not is_same_name(auth.user, row.username):
         return None
     return SignedIn(UserId(row.user_id), row.username, row.session_id)

@@ -16,9 +16,10 @@ from api.auth.schemas import (
     MessageOut,
     RegisterIn,
     SetupOut,
+    TicketOut,
 )
-from api.deps import Resources
-from api.security import cookies, csrf, sessions
+from api.deps import Person, Resources, WriteConn
+from api.security import cookies, csrf, sessions, socket_ticket
 from api.security.sessions import Place
 from api.users import registration
 
@@ -85,6 +86,15 @@ def _let_in(response: Response, resources: Resources, entered: service.Entered) 
         response, settings, csrf.issue(settings.secret, binding, resources.random_bytes)
     )
     return LoginOut(user=entered.user)
+
+
+@signed_in.post("/ws-ticket/")
+async def ws_ticket(user: Person, connection: WriteConn, resources: Resources) -> TicketOut:
+    """For one socket within a minute, of this session: what ends the session closes it."""
+    ticket = await socket_ticket.issue(connection, user, resources.random_bytes)
+    return TicketOut(
+        ticket=ticket, user=user.username, expires_in_s=int(socket_ticket.LIFE.total_seconds())
+    )
 
 
 @signed_in.post("/logout/")

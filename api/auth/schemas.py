@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from api.schemas import Answer, Body
 from api.security.passwords import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN
@@ -71,6 +71,18 @@ class CheckAuthOut(UserWithSocketToken):
 
     authenticated: bool = True
     user: UserWithSocketToken
+
+
+class TicketOut(Answer):
+    """`ticket` is AUTH's `token` once; after `expires_in_s` it is nothing."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"ticket": "wst_...", "user": "ada", "expires_in_s": 60}]}
+    )
+
+    ticket: str
+    user: str
+    expires_in_s: int
 
 
 class MessageOut(Answer):

@@ -25,7 +25,10 @@ async def enable(
     account_id: PathId,
     body: EnableIn,
 ) -> LiveOut:
-    """Asks for the password again. Lost by disabling, and wherever the data is copied to."""
+    """Asks for the password again, and for a code where there is a second factor.
+
+    Lost by disabling, and wherever the data is copied to.
+    """
     address = request.client.host if request.client else "unknown"
     return await service.enable(resources, user, account_id, body, address)
 

@@ -1,23 +1,24 @@
-"""A live account trades only after its owner said so, with the password, in this database."""
+"""A live account trades only after its owner said so, in this database.
+
+Said with the password and, where there is one, the second factor.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from pydantic import SecretStr
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.live.schemas import EnableIn, LiveOut
 from api.resources import Resources
-from api.security import throttle
 from api.security.sessions import SignedIn
+from api.users.service import prove
 from api.wire import invalid
 from shared.db import audit
 from shared.db.tables.accounts import accounts, broker_connections
-from shared.db.tables.people import users
 from shared.db.uow import read_only, unit_of_work
-from shared.domain.errors import Conflict, NotAllowed, NotFound
+from shared.domain.errors import Conflict, NotFound
 
 _LIVE: Final = "live"
 
@@ -27,13 +28,13 @@ async def enable(
 ) -> LiveOut:
     """Raises NotFound, Conflict `account.not_live`, InvalidInput `account.name_differs`.
 
-    Also `RateLimited`, as signing in, and NotAllowed `auth.wrong_password`.
+    Also what `prove` raises: password and, where there is one, second factor.
     """
     async with read_only(resources.engine, user.user_id) as connection:
         row = await _live_account(connection, account_id)
     if body.account_name != row.name:
         raise invalid("account.name_differs", "This is not the account's name.", "account_name")
-    await _prove(resources, user, body.password, address)
+    await prove(resources, user, body, address)
     async with unit_of_work(resources.engine, user.user_id) as connection:
         await _live_account(connection, account_id)  # it may have gone while we hashed
         at = await _set(connection, account_id, enabled=True)
@@ -71,18 +72,6 @@ async def _live_account(connection: AsyncConnection, account_id: int) -> Any:
     if row.environment != _LIVE:
         raise Conflict("account.not_live", "This account trades no real money: nothing to enable.")
     return row
-
-
-async def _prove(resources: Resources, user: SignedIn, password: SecretStr, address: str) -> None:
-    """A stolen session must not be able to try passwords: tries are counted as at sign-in."""
-    async with unit_of_work(resources.engine, user.user_id) as connection:
-        attempt_id = await throttle.begin(connection, user.username, address)
-        query = select(users.c.password_hash).where(users.c.id == user.user_id)
-        stored = (await connection.execute(query)).scalar_one()
-    if not await resources.passwords.verify(password.get_secret_value(), stored):
-        raise NotAllowed("auth.wrong_password", "The password is not right.")
-    async with unit_of_work(resources.engine, user.user_id) as connection:
-        await throttle.succeed(connection, attempt_id, user.user_id)
 
 
 async def _set(connection: AsyncConnection, account_id: int, *, enabled: bool) -> Any:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
@@ -87,8 +87,12 @@ class _FromClient(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
+# A token that begins like this is a ticket: good for one socket, see `POST /api/auth/ws-ticket/`.
+TICKET_PREFIX: Final = "wst_"
+
+
 class Auth(_FromClient):
-    """Must come first. `token` is the `sessionId` that check-auth gave."""
+    """Must come first. `token` is the `sessionId` that check-auth gave, or a ticket."""
 
     type: Literal["AUTH"]
     user: str = Field(max_length=200)

@@ -14,6 +14,7 @@ SERVICES: Final = ("api", "gateway", "execution", "recorder", "notifier")
 WRITER: Final[dict[str, str]] = {
     "users": "api",
     "sessions": "api",
+    "ws_tickets": "api",  # the gateway redeems one through tm_use_ws_ticket
     "login_attempts": "api",
     "api_keys": "api",
     "recovery_codes": "api",
@@ -76,7 +77,7 @@ NO_OWNER: Final = frozenset(
 )
 
 # How people and programs are let in: the API's business alone.
-_KEYS: Final = ("api_keys", "recovery_codes", "invites")
+_KEYS: Final = ("api_keys", "recovery_codes", "invites", "ws_tickets")
 
 # What a service must not even read: it has no business there.
 HIDDEN: Final[dict[str, tuple[str, ...]]] = {

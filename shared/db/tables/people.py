@@ -68,6 +68,21 @@ sessions = Table(
     comment="A signed-in browser. Only hashes of its secrets are stored.",
 )
 
+ws_tickets = Table(
+    "ws_tickets",
+    metadata,
+    Column("ticket_hash", LargeBinary, primary_key=True),
+    c.owner(),
+    Column(
+        "session_id",
+        BigInteger,
+        ForeignKey("sessions.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("expires_at", c.WHEN, nullable=False),
+    comment="Each opens one socket of its session within a minute; redeemed, the row is gone.",
+)
+
 login_attempts = Table(
     "login_attempts",
     metadata,

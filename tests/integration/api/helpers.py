@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -16,6 +18,7 @@ from fastapi import FastAPI
 from sqlalchemy import Row, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.security import totp
 from api.security.passwords import Passwords
 from api.settings import ApiSettings
 from shared.contracts.envelope import Envelope
@@ -26,6 +29,7 @@ from shared.db.tables.strategies import strategies
 from shared.db.uow import read_only, unit_of_work
 from shared.domain.names import name_key
 from shared.domain.webhook_key import key_hash, webhook_key
+from shared.runtime.clock import SystemClock
 
 BASE_URL = "http://127.0.0.1:5001"
 PASSWORD = "correct horse battery"
@@ -140,6 +144,18 @@ async def eventually(probe: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(WAIT_LIMIT_S):
         while not await probe():  # noqa: ASYNC110 - what is waited for stands in another process
             await asyncio.sleep(LOOK_EVERY_S)
+
+
+class StillClock(SystemClock):
+    """No half minute ends between two requests, however slow the machine."""
+
+    def now(self) -> datetime:
+        return datetime(2026, 3, 2, 15, 30, 10, tzinfo=UTC)
+
+
+def code(secret: str, steps: int = 0) -> str:
+    raw = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    return totp.code_of(raw, totp.step_at(StillClock().now()) + steps)
 
 
 @asynccontextmanager

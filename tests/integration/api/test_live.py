@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, text
 
+from api.app import create_app
+from api.resources import Resources
 from api.security import throttle
 from shared.db.tables.accounts import accounts
 from shared.db.tables.audit import audit_log
 from tests.integration.api.desk import Account, Browser, Desk, signed_in
-from tests.integration.api.helpers import PASSWORD, Town, csrf
+from tests.integration.api.helpers import PASSWORD, StillClock, Town, code, csrf
 
 
 @pytest.fixture
@@ -75,13 +78,34 @@ async def test_a_login_that_is_deleted_takes_its_enabling_with_it(
     assert await home(town) == (None, None)
 
 
+async def test_with_a_second_factor_its_code_is_asked_for_too(
+    resources: Resources, town: Town
+) -> None:
+    app = create_app(replace(resources, clock=StillClock()))
+    async with signed_in(app, town, "Ada") as ada:
+        account = await Desk(town).account(ada.person.id)
+        await town.sql("UPDATE broker_connections SET environment = 'live'")
+        secret = (await ada.post("/api/user/totp/begin/", {"password": PASSWORD}))["secret"]
+        await ada.post("/api/user/totp/confirm/", {"code": code(secret, -1)})
+        for given, told in [({}, "needed"), ({"otp": "12345x"}, "wrong")]:
+            refused = await ada.post(path(account), proof(account, **given), 401)
+            assert refused["code"] == f"auth.second_factor_{told}"
+        assert await home(town) == (None, None)
+        shown = code(secret)
+        await ada.post(path(account), proof(account, otp=shown))
+        await ada.post(path(account, "disable"))
+        again = await ada.post(path(account), proof(account, otp=shown), 401)
+        assert again["code"] == "auth.second_factor_wrong"  # once
+        assert await home(town) == (None, None)
+
+
 async def test_nothing_less_enables_it(ada: Browser, town: Town, live: Account) -> None:
-    for changed, status, code in [
+    for changed, status, told in [
         ({"password": "not the password"}, 403, "auth.wrong_password"),
         ({"account_name": "ANOTHER"}, 422, "account.name_differs"),
     ]:
         refused = await ada.post(path(live), proof(live, **changed), status)
-        assert refused["code"] == code
+        assert refused["code"] == told
     await ada.post(path(live), {"account_name": live.name}, 422)
     assert (await ada.http.post(path(live), json=proof(live))).status_code == 403  # no CSRF token
     assert await home(town) == (None, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,12 +16,19 @@ from sqlalchemy import select, text
 
 from api.app import create_app
 from api.resources import Resources
-from api.security import totp
 from shared.db.tables import metadata
 from shared.db.tables.people import sessions, users
-from shared.runtime.clock import SystemClock
 from tests.integration.api.desk import Browser, Desk, signed_in
-from tests.integration.api.helpers import BASE_URL, PASSWORD, Person, Town, csrf, sign_in
+from tests.integration.api.helpers import (
+    BASE_URL,
+    PASSWORD,
+    Person,
+    StillClock,
+    Town,
+    code,
+    csrf,
+    sign_in,
+)
 
 NEW = {"username": "Newcomer", "password": "a long enough pass phrase"}
 PROOF = {"password": PASSWORD}
@@ -165,18 +171,6 @@ async def test_m33_sessions_are_listed_and_revoked(ada: Browser, app: FastAPI, t
 
 
 # --- second factor ----------------------------------------------------------------------------
-class StillClock(SystemClock):
-    """No half minute ends between two requests, however slow the machine."""
-
-    def now(self) -> datetime:
-        return datetime(2026, 3, 2, 15, 30, 10, tzinfo=UTC)
-
-
-def code(secret: str, steps: int = 0) -> str:
-    raw = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    return totp.code_of(raw, totp.step_at(StillClock().now()) + steps)
-
-
 async def enter(browser: Browser, otp: str | None) -> tuple[int, str]:
     body = {"username": "Ada", "password": PASSWORD} | ({} if otp is None else {"otp": otp})
     answer = await browser.http.post(

@@ -24,6 +24,7 @@ from shared.contracts.positions import PositionChanged
 from shared.contracts.records import PositionOpened, PositionResized, TradeClosed
 from shared.contracts.registry import EventBody
 from shared.contracts.signals import SignalDecided
+from shared.contracts.ws import TICKET_PREFIX
 from shared.db.controls import say
 from shared.db.outbox import add_many, envelope_of
 from shared.db.uow import unit_of_work
@@ -93,6 +94,16 @@ class House:
                 w=hashlib.sha256(token.encode()).digest(),
             )
         return User(user_id, name, session_id, token)
+
+    async def add_ticket(self, user: User) -> str:
+        """As the API gives one; it keeps the hash alone."""
+        ticket = TICKET_PREFIX + secrets.token_hex(24)
+        await self.execute(
+            "INSERT INTO ws_tickets (ticket_hash, user_id, session_id, expires_at)"
+            " VALUES (:h, :u, :s, now() + interval '60 seconds')",
+            h=hashlib.sha256(ticket.encode()).digest(), u=user.id, s=user.session_id,
+        )  # fmt: skip
+        return ticket
 
     async def add_account(self, user: User) -> Account:
         number = next(_numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -168,6 +169,48 @@ async def test_the_end_of_a_session_ends_its_sockets(
         assert await hers.closed() == 4401
         await house.execute("UPDATE users SET disabled_at = now() WHERE id = :id", id=bob.id)
         assert await his.closed() == 4401
+
+
+async def test_s4_a_ticket_opens_one_socket_and_the_end_of_its_session_closes_it(
+    gateway: Running, house: House, alice: User
+) -> None:
+    ticket = replace(alice, token=await house.add_ticket(alice))
+    async with signed_in(gateway.url, ticket) as opened:
+        async with browser(gateway.url) as second:
+            await second.sign_in(ticket)
+            assert await second.closed() == 4401
+        await house.end_session(alice)
+        assert await opened.closed() == 4401
+
+
+async def test_s4_a_ticket_is_one_users_and_used_up_by_trying(
+    gateway: Running, house: House, alice: User
+) -> None:
+    mallory = await house.add_user("Mallory")
+    token = await house.add_ticket(alice)
+    for name in (mallory.name, alice.name):
+        async with browser(gateway.url) as client:
+            await client.send(type="AUTH", user=name, token=token)
+            assert await client.closed() == 4401
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "UPDATE ws_tickets SET expires_at = now()",
+        "UPDATE sessions SET ended_at = now()",
+        "UPDATE sessions SET expires_at = now()",
+        "UPDATE users SET disabled_at = now()",
+    ],
+)
+async def test_s4_a_ticket_is_worth_nothing_after(
+    gateway: Running, house: House, alice: User, what: str
+) -> None:
+    token = await house.add_ticket(alice)
+    await house.execute(what)
+    async with browser(gateway.url) as client:
+        await client.send(type="AUTH", user=alice.name, token=token)
+        assert await client.closed() == 4401
 
 
 async def test_an_old_token_opens_nothing(gateway: Running, house: House, alice: User) -> None:
