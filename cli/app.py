@@ -124,6 +124,23 @@ def _say(
     raise typer.Exit(run(Deed(deed), Scope(scope), which, reason, wait_s, data))
 
 
+audit = typer.Typer(help="The record of who did what.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
+
+HeadOption = Annotated[
+    str,
+    typer.Option("--head", metavar="LINK:HASH", help="What an earlier run printed as its head."),
+]
+
+
+@audit.command()
+def verify(head: HeadOption = "", data: DataOption = None) -> None:
+    """Check every row against the chain; name the first that was changed, added or taken away."""
+    from cli.audit import run
+
+    raise typer.Exit(run(head, data))
+
+
 @app.command()
 def docs() -> None:
     """Write the pages that are generated from the code."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import MetaData
 
+from shared.db.audit_chain import LINK_AUDIT
 from shared.db.ownership import (
     APPEND_ONLY,
     HANDED_OVER,
@@ -36,6 +37,8 @@ _CHECK: Final = {
     "controls": f"user_id = {_ME} OR user_id IS NULL"
     f" AND EXISTS (SELECT FROM users u WHERE u.id = {_ME} AND u.admin)",
 }
+# Of an append-only table, what those may fill who add to it.
+_ADDED: Final = {"audit_log": "(user_id, actor, action, detail)"}
 _FOR_ALL: Final = frozenset({"controls"})  # rows without an owner are everybody's to see
 # Of a table that is otherwise hidden from a service, these columns are not.
 _SHOWN: Final = {
@@ -107,22 +110,25 @@ _IS_ADMIN: Final = (
 
 
 def _function_for(
-    service: str, head: str, returns: str, body: str, *, kind: str = ""
+    service: str, head: str, returns: str, body: str, *, kind: str = "", language: str = "sql"
 ) -> tuple[str, ...]:
     """A function of the owner's that only this service may call."""
     arguments = re.sub(r"\b[a-z_]+ (bytea|bigint|boolean|text)\b", r"\1", head)
     return (
         f"""
         CREATE OR REPLACE FUNCTION {head} RETURNS {returns}
-        LANGUAGE sql {kind} SECURITY DEFINER SET search_path = public, pg_temp AS $$ {body} $$
+        LANGUAGE {language} {kind} SECURITY DEFINER SET search_path = public, pg_temp
+        AS $$ {body} $$
         """,
         f"REVOKE ALL ON FUNCTION {arguments} FROM PUBLIC",
         f"GRANT EXECUTE ON FUNCTION {arguments} TO {role(service)}",
     )
 
 
-def _api_function(head: str, returns: str, body: str, *, kind: str = "") -> tuple[str, ...]:
-    return _function_for("api", head, returns, body, kind=kind)
+def _api_function(
+    head: str, returns: str, body: str, *, kind: str = "", language: str = "sql"
+) -> tuple[str, ...]:
+    return _function_for("api", head, returns, body, kind=kind, language=language)
 
 
 _PEOPLE: Final = (
@@ -177,10 +183,15 @@ _PEOPLE: Final = (
     *_api_function(
         "tm_forget_person(pseudonym text)",
         "void",
-        f"""UPDATE audit_log SET actor = pseudonym WHERE user_id = {_ME};
+        # `before` is an earlier name. In plpgsql, which looks at columns only when it is called.
+        f"""BEGIN
+            UPDATE audit_log SET actor = pseudonym, detail = detail - 'before', salt = NULL
+              WHERE user_id = {_ME};
             UPDATE commands SET requested_by = pseudonym WHERE user_id = {_ME};
             UPDATE controls SET said_by = pseudonym WHERE user_id = {_ME};
-            DELETE FROM login_attempts WHERE user_id = {_ME}""",
+            DELETE FROM login_attempts WHERE user_id = {_ME};
+            END""",
+        language="plpgsql",
     ),
 )
 
@@ -217,6 +228,7 @@ _YOUNGER: Final = {
         """,
         "REVOKE ALL ON FUNCTION tm_database_home() FROM PUBLIC",
         *(f"GRANT EXECUTE ON FUNCTION tm_database_home() TO {role(each)}" for each in SERVICES),
+        *_api_function("tm_link_audit(rows_max bigint)", "bigint", LINK_AUDIT, language="plpgsql"),
     ),
     # Flat means everybody. Whoever acts for one user at a time has to be an administrator.
     "controls": (
@@ -285,10 +297,11 @@ def _sentinel() -> list[str]:
     ):
         for table in tables:
             policy = f"sentinel_{verb.lower()}"
+            granted = (f"GRANT SELECT ON {table} TO {me}",)
             out += [
                 _if_there(table, statement)
                 for statement in (
-                    f"GRANT {verb} ON {table} TO {me}",
+                    *(granted if verb == "SELECT" else _may_add(table, me)),
                     f"DROP POLICY IF EXISTS {policy} ON {table}",
                     f"CREATE POLICY {policy} ON {table} FOR {verb} TO {me} {clause} (true)",
                 )
@@ -348,12 +361,18 @@ def _grants(table: str) -> list[str]:
         out += [f"GRANT INSERT ON {table} TO {role(adds)}"]
         out += [f"GRANT DELETE ON {table} TO {role(takes)}"]
     elif table in APPEND_ONLY:
-        out += [f"GRANT INSERT ON {table} TO {role(service)}" for service in SERVICES]
+        out += [each for service in SERVICES for each in _may_add(table, role(service))]
     elif table in MESSAGING:
         out += [
             f"GRANT INSERT, UPDATE, DELETE ON {table} TO {role(service)}" for service in SERVICES
         ]
     return out
+
+
+def _may_add(table: str, who: str) -> tuple[str, str]:
+    """Who may say something may not say when, nor where in a chain it stands."""
+    columns = _ADDED.get(table, "")
+    return f"REVOKE INSERT ON {table} FROM {who}", f"GRANT INSERT {columns} ON {table} TO {who}"
 
 
 def _row_security(table: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db.tables import columns as c
@@ -18,6 +18,14 @@ audit_log = Table(
     c.text("action"),  # control.kill | account.enable_live | ...
     Column("detail", JSONB, nullable=False),
     c.created(),
+    # Mixed into `content`; taken away with a person's name, so that what is left proves no guess.
+    Column("salt", LargeBinary, server_default=text("uuid_send(gen_random_uuid())")),
+    # The chain, see `shared.domain.audit_chain`; NULL until the row is linked, about a second.
+    Column("chain_seq", BigInteger, unique=True),
+    Column("prev_hash", LargeBinary),
+    Column("content", LargeBinary),
+    Column("hash", LargeBinary),
     Index("ix_audit_log_user_id", "user_id", "id"),
+    Index("ix_audit_log_unlinked", "id", postgresql_where=text("chain_seq IS NULL")),
     comment="Append only: who changed what, in the transaction of the change.",
 )
