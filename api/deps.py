@@ -18,11 +18,13 @@ from starlette.requests import Request
 from api import resources
 from api.security.guard import require_admin, require_person, require_session
 from api.security.sessions import SignedIn
+from shared.contracts.envelope import Envelope
 from shared.db import uow
 from shared.ports import clock
 
 __all__ = [
     "Admin",
+    "Bells",
     "Clock",
     "CurrentUser",
     "Person",
@@ -49,7 +51,18 @@ async def _clock(shared: Resources) -> clock.Clock:
     return shared.clock
 
 
-async def _write(shared: Resources, user: CurrentUser) -> AsyncGenerator[AsyncConnection]:
+async def _bells(shared: Resources) -> AsyncGenerator[list[Envelope]]:
+    rung: list[Envelope] = []
+    yield rung
+    shared.bell.offer(rung)
+
+
+# Events that an endpoint wrote through its `WriteConn`: rung after the commit, and only then.
+Bells = Annotated[list[Envelope], Depends(_bells, scope="function")]
+
+
+# It asks for the bells because what is asked for first is left last.
+async def _write(shared: Resources, user: CurrentUser, _: Bells) -> AsyncGenerator[AsyncConnection]:
     async with uow.unit_of_work(shared.engine, user.user_id) as connection:
         yield connection
 

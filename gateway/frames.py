@@ -28,6 +28,7 @@ from shared.contracts.records import (
     TradeClosed,
 )
 from shared.contracts.registry import EventBody
+from shared.contracts.settings import AccountEdited, StrategyEdited
 from shared.contracts.signals import SignalDecided, SignalExitRefused
 from shared.contracts.ws import FrameType
 
@@ -41,6 +42,8 @@ TOLD: Final[dict[type[EventBody], tuple[FrameType, type[EventBody]]]] = {
     PositionChanged: (FrameType.POSITION, ws.PositionData),
     BalanceChanged: (FrameType.BALANCE, ws.BalanceData),
     AccountQuarantined: (FrameType.ACCOUNT, ws.QuarantineData),
+    AccountEdited: (FrameType.ACCOUNT, ws.AccountEditedData),
+    StrategyEdited: (FrameType.STRATEGY, ws.StrategyData),
     ConnectionChanged: (FrameType.CONNECTION, ws.ConnectionData),
     SignalDecided: (FrameType.DECISION, ws.DecisionData),
     CommandAnswered: (FrameType.COMMAND, ws.CommandData),

@@ -22,6 +22,7 @@ from shared.contracts.records import (
     TradeClosed,
 )
 from shared.contracts.registry import EventBody
+from shared.contracts.settings import AccountEdited
 from shared.contracts.ws import (
     AccountData,
     BalanceData,
@@ -48,7 +49,8 @@ def key_of(position: PositionChanged) -> PositionKey:
 class Mirror:
     """`record_versions` also holds records that closed lately, so a late event cannot reopen one.
 
-    `connection_times` says when a connection's state was last told of.
+    `connection_times` says when a connection's state was last told of, `edit_times` when an account
+    was last edited.
     """
 
     accounts: dict[int, AccountData] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Mirror:
     record_versions: dict[int, int] = field(default_factory=dict)
     connections: dict[int, ConnectionData] = field(default_factory=dict)
     connection_times: dict[int, datetime] = field(default_factory=dict)
+    edit_times: dict[int, datetime] = field(default_factory=dict)
 
     def apply(self, body: EventBody, at: datetime) -> Told | None:
         """Carry the state on; what to tell, or None for old news and things nobody is told of.
@@ -73,6 +76,9 @@ class Mirror:
                 self._account(body)
             case ConnectionChanged():
                 if not self._connection(body, at):
+                    return None
+            case AccountEdited():
+                if not self._edited(body):
                     return None
             case PositionOpened() | PositionResized() | TradeClosed() | PositionVoided():
                 if not self._record(body):
@@ -118,6 +124,17 @@ class Mirror:
             else {"quarantine_code": body.code}
         )
         self.accounts[body.account_id] = account.model_copy(update=change)
+
+    def _edited(self, body: AccountEdited) -> bool:
+        known = self.edit_times.get(body.account_id)
+        if known is not None and body.at < known:
+            return False
+        self.edit_times[body.account_id] = body.at
+        account = self.accounts.get(body.account_id)
+        if account is not None:
+            now = {"name": body.name, "enabled": body.enabled}
+            self.accounts[body.account_id] = account.model_copy(update=now)
+        return True
 
     def _connection(self, body: ConnectionChanged, at: datetime) -> bool:
         known = self.connection_times.get(body.connection_id)

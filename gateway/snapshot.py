@@ -32,7 +32,7 @@ FETCH_MAX: Final = 500
 _CLOSED_LATELY: Final = "interval '24 hours'"
 
 _ACCOUNTS: Final = text("""
-    SELECT a.id AS account_id, a.connection_id, a.name, a.enabled, r.quarantine_code,
+    SELECT a.id AS account_id, a.connection_id, a.name, a.enabled, a.updated_at, r.quarantine_code,
       coalesce(r.event_seq, 0) AS event_seq, b.trade_date, b.cash_usd, b.realized_pnl_usd, b.as_of
     FROM accounts a LEFT JOIN risk_state r ON r.account_id = a.id
     LEFT JOIN account_balances b ON b.account_id = a.id ORDER BY a.id
@@ -75,6 +75,7 @@ async def read_mirror(engine: AsyncEngine, user_id: UserId) -> Mirror:
     async with read_only(one_instant, user_id) as connection:
         for row in (await connection.execute(_ACCOUNTS)).mappings():
             mirror.accounts[row["account_id"]] = _account(row)
+            mirror.edit_times[row["account_id"]] = row["updated_at"]
         await _read_open(connection, mirror)
         for row in (await connection.execute(_CONNECTIONS)).mappings():
             mirror.connections[row["connection_id"]] = ConnectionData(**row)
@@ -115,6 +116,7 @@ async def _read_open(connection: AsyncConnection, mirror: Mirror) -> None:
 
 def _account(row: RowMapping) -> AccountData:
     columns = _plain(row)
+    del columns["updated_at"]
     balance = {
         name: columns.pop(name) for name in ("trade_date", "cash_usd", "realized_pnl_usd", "as_of")
     }

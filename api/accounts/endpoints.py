@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from api import edits
 from api.access import SESSION, Router
 from api.accounts import queries, service
 from api.accounts.schemas import AccountIn, AccountOut, AccountsOut, ChangedOut
-from api.deps import Clock, CurrentUser, ReadConn, WriteConn
+from api.deps import Bells, Clock, CurrentUser, ReadConn, WriteConn
 from api.wire import ExactJson, PathId
 
 router = Router(SESSION, prefix="/api/accounts", tags=["accounts"])
@@ -16,10 +17,18 @@ ROUTERS: Final = (router,)
 
 @router.put("/{account_id}/")
 async def change(
-    user: CurrentUser, connection: WriteConn, clock: Clock, account_id: PathId, body: AccountIn
+    user: CurrentUser,
+    connection: WriteConn,
+    clock: Clock,
+    bells: Bells,
+    account_id: PathId,
+    body: AccountIn,
 ) -> ChangedOut:
     """What scales and limits its orders, whichever strategy trades, and whether it trades."""
-    return await service.change(connection, user, account_id, body, clock.now().date())
+    saved = await service.change(connection, user, account_id, body, clock.now().date())
+    named = body.model_fields_set
+    bells.append(await edits.account_changed(connection, user, account_id, named))
+    return saved
 
 
 @router.get("/", response_model=list[AccountOut] | AccountsOut)

@@ -6,8 +6,9 @@ from typing import Final
 
 from starlette.requests import Request
 
+from api import edits
 from api.access import PERSON, SESSION, Router
-from api.deps import CurrentUser, Person, Resources, WriteConn
+from api.deps import Bells, CurrentUser, Person, Resources, WriteConn
 from api.live import service
 from api.live.schemas import EnableIn, LiveOut
 from api.wire import PathId
@@ -34,6 +35,10 @@ async def enable(
 
 
 @router.post("/{account_id}/disable-live/")
-async def disable(user: CurrentUser, connection: WriteConn, account_id: PathId) -> LiveOut:
+async def disable(
+    user: CurrentUser, connection: WriteConn, bells: Bells, account_id: PathId
+) -> LiveOut:
     """Entries are refused from now on; what is held is closed as ever."""
-    return await service.disable(connection, user, account_id)
+    disabled = await service.disable(connection, user, account_id)
+    bells.append(await edits.account(connection, user, account_id, {"live_enabled"}))
+    return disabled

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api import edits
 from api.live.schemas import EnableIn, LiveOut
 from api.resources import Resources
 from api.security.sessions import SignedIn
@@ -39,6 +40,8 @@ async def enable(
         await _live_account(connection, account_id)  # it may have gone while we hashed
         at = await _set(connection, account_id, enabled=True)
         await _note(connection, user, "account.enable_live", row)
+        told = await edits.account(connection, user, account_id, {"live_enabled"})
+    resources.bell.offer([told])
     return LiveOut(
         message="Enabled: strategies may trade real money in this account now.",
         id=account_id,

@@ -6,8 +6,9 @@ from typing import Annotated, Final
 
 from fastapi import Query
 
+from api import edits
 from api.access import SESSION, Router
-from api.deps import CurrentUser, ReadConn, WriteConn
+from api.deps import Bells, CurrentUser, ReadConn, WriteConn
 from api.recorder import queries
 from api.recorder.schemas import RecordedPositionsOut, SwitchedOut
 from api.wire import PathId, QueryText
@@ -20,15 +21,23 @@ ROUTERS: Final = (router,)
 
 
 @router.post("/start/{strategy_id}/")
-async def start(_: CurrentUser, connection: WriteConn, strategy_id: PathId) -> SwitchedOut:
+async def start(
+    user: CurrentUser, connection: WriteConn, bells: Bells, strategy_id: PathId
+) -> SwitchedOut:
     """Record trips that begin from now on."""
-    return await queries.switch(connection, strategy_id, on=True)
+    switched = await queries.switch(connection, strategy_id, on=True)
+    bells.append(await edits.strategy(connection, user, strategy_id, "recording_on"))
+    return switched
 
 
 @router.post("/stop/{strategy_id}/")
-async def stop(_: CurrentUser, connection: WriteConn, strategy_id: PathId) -> SwitchedOut:
+async def stop(
+    user: CurrentUser, connection: WriteConn, bells: Bells, strategy_id: PathId
+) -> SwitchedOut:
     """Record no trip that begins from now on."""
-    return await queries.switch(connection, strategy_id, on=False)
+    switched = await queries.switch(connection, strategy_id, on=False)
+    bells.append(await edits.strategy(connection, user, strategy_id, "recording_off"))
+    return switched
 
 
 @router.get("/positions/{strategy_id}/")

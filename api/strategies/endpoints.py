@@ -6,8 +6,9 @@ from typing import Annotated, Final
 
 from fastapi import Body, status
 
+from api import edits
 from api.access import SESSION, Router
-from api.deps import CurrentUser, ReadConn, Resources, WriteConn
+from api.deps import Bells, CurrentUser, ReadConn, Resources, WriteConn
 from api.open_risk import OnOpen
 from api.strategies import queries, service, what_if
 from api.strategies.schemas import (
@@ -40,18 +41,23 @@ SettingsBody = Annotated[Settings, Body()]
 @router.post("/create/", status_code=status.HTTP_201_CREATED)
 @router.post("/", status_code=status.HTTP_201_CREATED)
 async def create(
-    user: CurrentUser, connection: WriteConn, resources: Resources, body: CreateIn
+    user: CurrentUser, connection: WriteConn, resources: Resources, bells: Bells, body: CreateIn
 ) -> SavedOut:
     """The key in the answer is the whole right to trade: treat it as a password."""
-    return await service.create(connection, resources, user, body)
+    saved = await service.create(connection, resources, user, body)
+    bells.append(await edits.strategy(connection, user, saved.id, "created"))
+    return saved
 
 
 @router.post("/update/")
 async def change(
-    user: CurrentUser, connection: WriteConn, resources: Resources, body: UpdateIn
+    user: CurrentUser, connection: WriteConn, resources: Resources, bells: Bells, body: UpdateIn
 ) -> SavedOut:
     """Changes only what is named."""
-    return await service.change(connection, resources, user, body.id, body)
+    saved = await service.change(connection, resources, user, body.id, body)
+    named = body.model_fields_set - {"id"}
+    bells.append(await edits.strategy(connection, user, body.id, "changed", named))
+    return saved
 
 
 @router.put("/{strategy_id}/")
@@ -59,21 +65,31 @@ async def put(
     user: CurrentUser,
     connection: WriteConn,
     resources: Resources,
+    bells: Bells,
     strategy_id: PathId,
     body: PutIn,
 ) -> SavedOut:
     """As update: changes only what is named."""
     if body.id not in (None, strategy_id):
         raise invalid("strategy.which", "Two different strategies are named.", "id")
-    return await service.change(connection, resources, user, strategy_id, body)
+    saved = await service.change(connection, resources, user, strategy_id, body)
+    named = body.model_fields_set - {"id"}
+    bells.append(await edits.strategy(connection, user, strategy_id, "changed", named))
+    return saved
 
 
 @router.delete("/{strategy_id}/")
 async def remove(
-    user: CurrentUser, connection: WriteConn, strategy_id: PathId, force: OnOpen | None = None
+    user: CurrentUser,
+    connection: WriteConn,
+    bells: Bells,
+    strategy_id: PathId,
+    force: OnOpen | None = None,
 ) -> DeletedOut:
     """Refused while something is open, unless `force=flatten` has it closed. Trades are kept."""
-    return await service.remove(connection, user, strategy_id, force)
+    gone = await service.remove(connection, user, strategy_id, force)
+    bells.append(await edits.strategy(connection, user, strategy_id, "deleted"))
+    return gone
 
 
 @router.post("/validate/")

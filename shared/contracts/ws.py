@@ -39,6 +39,7 @@ from shared.contracts.records import (
     PositionVoided,
     TradeClosed,
 )
+from shared.contracts.settings import AccountEdited, StrategyEdited
 from shared.contracts.signals import SignalDecided, SignalExitRefused
 
 BigId = Annotated[int, PlainSerializer(str, return_type=str)]
@@ -64,6 +65,7 @@ class FrameType(StrEnum):
     ACCOUNT = "ACCOUNT"
     COMMAND = "COMMAND"
     CONTROL = "CONTROL"
+    STRATEGY = "STRATEGY"
     NOTICE = "NOTICE"
     PNL = "PNL"
     DATA = "DATA"
@@ -171,6 +173,14 @@ class ConnectionData(ConnectionChanged):
 
 class QuarantineData(AccountQuarantined):
     """`code` None: released."""
+
+
+class AccountEditedData(AccountEdited):
+    event: Literal["edited"] = "edited"
+
+
+class StrategyData(StrategyEdited):
+    """Somebody changed it, here or elsewhere: read it again before saving."""
 
 
 class CommandData(CommandAnswered):

@@ -16,7 +16,7 @@ from tests.integration.gateway.house import User
 
 WITHIN_S = 10.0
 STATE = {"ORDER", "FILL", "POSITION", "BALANCE", "RECORD", "DECISION", "CONNECTION", "ACCOUNT"}
-STATE |= {"CONTROL", "NOTICE"}
+STATE |= {"CONTROL", "NOTICE", "STRATEGY"}
 _FINAL = {"Canceled", "Completed", "Expired", "Filled", "Rejected"}
 
 
