@@ -18,6 +18,7 @@ from api.drifts import endpoints as drifts
 from api.edge import Edge
 from api.instruments import endpoints as instruments
 from api.live import endpoints as live
+from api.orders import endpoints as orders
 from api.profiles import endpoints as profiles
 from api.recorder import endpoints as recorder
 from api.resources import Resources
@@ -42,6 +43,7 @@ ROUTERS: Final = (
     *live.ROUTERS,
     *connections.ROUTERS,
     *commands.ROUTERS,
+    *orders.ROUTERS,
     *trades.ROUTERS,
     *dashboard.ROUTERS,
     *analytics.ROUTERS,

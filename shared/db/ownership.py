@@ -28,6 +28,7 @@ WRITER: Final[dict[str, str]] = {
     "alerts": "api",
     "signals": "api",
     "notification_settings": "api",
+    "idempotency_keys": "api",
     "signal_decisions": "execution",
     "intents": "execution",
     "orders": "execution",

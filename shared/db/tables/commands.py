@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db.tables import columns as c
@@ -54,4 +54,15 @@ broker_consents = Table(
     Column("state_hash", LargeBinary, nullable=False, unique=True),
     c.created(),
     comment="People on their way through the broker's consent page; good once, ten minutes.",
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", BigInteger, ForeignKey("users.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("answer", JSONB(none_as_null=True)),
+    c.created(),
+    comment="What a client asked for under a key of its own, with the answer; kept for a day.",
 )
