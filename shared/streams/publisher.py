@@ -7,6 +7,7 @@ the outbox, and the relay rings for it within a second.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
@@ -49,8 +50,8 @@ async def xadd(redis: Redis, envelopes: Sequence[Envelope]) -> None:
         for envelope in envelopes:
             pipe.xadd(envelope.stream, {FIELD: envelope.to_bytes()})
         await pipe.execute()
-    for envelope in envelopes:
-        _published.labels(envelope.stream).inc()
+    for stream, many in Counter(envelope.stream for envelope in envelopes).items():
+        _published.labels(stream).inc(many)
 
 
 class Publisher:

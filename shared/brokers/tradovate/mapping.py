@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final
-from uuid import UUID
 
 from shared.brokers.tradovate import models
 from shared.domain.order import BrokerStatus, OrderType
@@ -20,7 +20,7 @@ from shared.ports.broker import (
 )
 
 USD: Final = 1  # the currency entity's id in the broker's own samples
-_UUID_LENGTH: Final = 36
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TYPES: Final[Mapping[str, OrderType]] = {kind.value: kind for kind in OrderType}
 # A version counts once its command works at the exchange (official C# sample).
 _IN_EFFECT: Final = frozenset({"AtExecution", "OnHold", "ExecutionSuspended"})
@@ -221,10 +221,4 @@ def _took_effect(command: models.Command) -> bool:
 
 def is_ours(text: str | None) -> bool:
     """Whether a client id looks like one of ours."""
-    if text is None or len(text) != _UUID_LENGTH:
-        return False
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+    return text is not None and _UUID.fullmatch(text) is not None

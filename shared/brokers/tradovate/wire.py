@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -87,6 +88,7 @@ def request(endpoint: str, request_id: int, *, query: str = "", body: str = "") 
     return f"{endpoint}\n{request_id}\n{query}\n{body}"
 
 
+@lru_cache(maxsize=1_024)  # a row's time is compared with those of others again and again
 def instant(text: str) -> datetime:
     """A timestamp of the broker, also one that ends with its minutes; raises Garbled."""
     try:
