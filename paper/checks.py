@@ -134,4 +134,4 @@ def _priced(price: Decimal | None, instrument: Instrument) -> Decimal:
 
 
 def _is_member(words: type[Kind | Tif], word: str | None) -> bool:
-    return word in {member.value for member in words}
+    return word in words._value2member_map_

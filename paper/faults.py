@@ -131,6 +131,10 @@ class Faults:
         armed = self._armed.get(fault)
         return armed is not None and armed.untouched
 
+    @property
+    def are_armed(self) -> bool:
+        return bool(self._armed)
+
     def clear(self) -> None:
         self._armed.clear()
 

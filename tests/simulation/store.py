@@ -37,7 +37,6 @@ from tests.simulation.rows import (
     ControlRow,
     DecisionRow,
     DriftRow,
-    FillRow,
     LeaseRow,
     LinkRow,
     OrderRow,
@@ -51,7 +50,7 @@ from tests.simulation.rows import (
     StrategyRow,
     ValueRow,
 )
-from tests.simulation.tables import Intents, Numbers, Table, Undo
+from tests.simulation.tables import Fills, Intents, Numbers, Table, Undo
 
 
 class Store:
@@ -72,7 +71,7 @@ class Store:
         self.decided: Table[SignalId, bool] = Table(undo)
         self.intents = Intents(undo)
         self.orders: Table[tuple[AccountId, int], OrderRow] = Table(undo)
-        self.fills: Table[tuple[AccountId, int], FillRow] = Table(undo)
+        self.fills = Fills(undo)
         self.positions: Table[tuple[AccountId, str, int], PositionRow] = Table(undo)
         self.balances: Table[AccountId, BalanceRow] = Table(undo)
         self.drifts: Table[int, DriftRow] = Table(undo)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -35,7 +36,8 @@ Endings = dict[IntentId, tuple[AccountId, End]]
 def claim(store: Store, held: Sequence[Lease], judge: Judge, now: datetime) -> Claims:
     opened = store.intents.open()
     epochs = {lease.connection_id: lease.epoch for lease in held if _holds(store, lease, now)}
-    turn = [row for row in opened if _is_turn(store, row, opened, epochs, now)][:_AT_ONCE]
+    queues = _queues(opened)
+    turn = [row for row in opened if _is_turn(store, row, queues, epochs, now)][:_AT_ONCE]
     endings = _hopeless(store, {lease.connection_id for lease in held}, opened, now)
     claimed: list[Claimed] = []
     resizes = []
@@ -63,6 +65,15 @@ def claim(store: Store, held: Sequence[Lease], judge: Judge, now: datetime) -> C
     return Claims(tuple(claimed), tuple(cancels), events, tuple(resizes))
 
 
+def _queues(opened: list[IntentRow]) -> dict[AccountId, list[IntentRow]]:
+    """Of each account its open orders, legs aside, in their order."""
+    out: dict[AccountId, list[IntentRow]] = defaultdict(list)
+    for row in opened:
+        if not row.is_leg:
+            out[row.account_id].append(row)
+    return out
+
+
 def _holds(store: Store, lease: Lease, now: datetime) -> bool:
     row = store.leases.get(lease.connection_id)
     return row is not None and row.epoch == lease.epoch and is_live(row, now)
@@ -71,8 +82,8 @@ def _holds(store: Store, lease: Lease, now: datetime) -> bool:
 def _is_turn(
     store: Store,
     row: IntentRow,
-    opened: list[IntentRow],
-    epochs: dict[ConnectionId, int],
+    queues: Mapping[AccountId, list[IntentRow]],
+    epochs: Mapping[ConnectionId, int],
     now: datetime,
 ) -> bool:
     if row.state is not IntentState.PENDING or row.is_leg or withdrawals.is_taken_back(row):
@@ -81,7 +92,7 @@ def _is_turn(
         return False
     if row.not_before is not None and row.not_before > now:
         return False
-    before = [each for each in opened if each.account_id == row.account_id and not each.is_leg]
+    before = queues[row.account_id]
     if row.role is Role.ENTRY:
         return not _quarantined(store, row) and not any(_stops_entry(e, row) for e in before)
     return not any(_stops_exit(each, row) for each in before if each.id != row.id)

@@ -59,7 +59,7 @@ def _of_owner(
 
 def _gone(store: Store, owner: tuple[AccountId, int, str], now: datetime) -> int:
     """What entries have left whose stops ended a while ago, since the owner was last flat."""
-    mine = [row for row in store.intents.rows() if row.owner == owner]
+    mine = store.intents.of_owner(*owner)
     exits = [row.account_seq for row in mine if row.role is Role.EXIT and row.filled_qty > 0]
     entries = [
         row

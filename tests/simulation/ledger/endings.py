@@ -64,22 +64,19 @@ def end_decisions(journal: Journal, ended: Iterable[IntentId]) -> None:
     """Give each decision whose orders (legs aside) have all ended its terminal disposition."""
     store = journal.store
     rows = [row for row in map(store.intents.get, ended) if row is not None]
-    signals = {row.intent.signal_id for row in rows} - {None}
-    for decision in sorted(
-        (row for row in store.decisions.rows() if row.signal_id in signals),
-        key=lambda row: (row.signal_id, row.account_id),
-    ):
-        if decision.ended_at is None and decision.account_id in journal.accounts:
-            _end_decision(journal, decision)
+    signals = {row.intent.signal_id for row in rows if row.intent.signal_id is not None}
+    for signal in sorted(signals):
+        for account in journal.accounts:
+            decision = store.decisions.get((signal, account))
+            if decision is not None and decision.ended_at is None:
+                _end_decision(journal, decision)
 
 
 def _end_decision(journal: Journal, decision: DecisionRow) -> None:
     orders = [
         row
-        for row in journal.store.intents.rows()
-        if row.intent.signal_id == decision.signal_id
-        and row.account_id == decision.account_id
-        and not row.is_leg
+        for row in journal.store.intents.of_signal(decision.signal_id, decision.account_id)
+        if not row.is_leg
     ]
     if not orders or any(row.ended_at is None for row in orders):
         return

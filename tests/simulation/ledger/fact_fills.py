@@ -78,14 +78,13 @@ def _is_shown_filled(journal: Journal, row: IntentRow) -> bool:
 
 
 def told_qty(journal: Journal, intent: IntentId) -> int:
-    return sum(each.qty for each in journal.store.fills.rows() if each.intent_id == intent)
+    return sum(each.qty for each in journal.store.fills.of_intent(intent))
 
 
 def _counted(journal: Journal, intent: IntentId) -> IntentRow:
     """What is filled is the sum over fills, however often and in whichever order they come."""
     row = journal.store.intents.one(intent)
-    fills = [each for each in journal.store.fills.rows() if each.intent_id == intent]
-    active = [each for each in fills if each.active]
+    active = [each for each in journal.store.fills.of_intent(intent) if each.active]
     qty = sum(each.qty for each in active)
     value = sum((each.qty * each.price for each in active), Decimal(0))
     row = replace(row, filled_qty=qty, fill_value=value)
@@ -159,17 +158,14 @@ def tell_given(journal: Journal, row: FillRow) -> None:
 def refold(journal: Journal, of: FillRow) -> None:
     """The owner's position in the contract: the fold of all its fills."""
     store = journal.store
-    owner = (of.account_id, of.strategy_id, of.contract)
-    fills = [
-        row
-        for row in store.fills.rows()
-        if row.active and (row.account_id, row.strategy_id, row.contract) == owner
-    ]
+    owned = store.fills.of_owner(of.account_id, of.strategy_id, of.contract)
+    fills = [row for row in owned if row.active]
     fills.sort(key=lambda row: (row.filled_at, row.broker_fill_id))
     walked = list(fold_realized((row.fill for row in fills), _point_value(of.root)))
     for each, (earned, _) in zip(fills, walked, strict=True):
-        realized = replace(each, realized_usd=earned)
-        store.fills.put((each.account_id, each.broker_fill_id), realized)
+        if each.realized_usd != earned:
+            realized = replace(each, realized_usd=earned)
+            store.fills.put((each.account_id, each.broker_fill_id), realized)
     position = walked[-1][1] if walked else FLAT
     key = (of.account_id, of.contract, of.strategy_id)
     known = store.positions.get(key)

@@ -139,7 +139,7 @@ def _moved(journal: Journal, row: IntentRow, state: IntentState, reason: str | N
 
 def _with_leg_qty(row: IntentRow, qty: int) -> IntentRow:
     """A leg's quantity is the broker's: an OCO sibling shrinks as its partner fills."""
-    if not row.is_leg:
+    if not row.is_leg or row.intent.qty_contracts == qty:
         return row
     return replace(row, intent=replace(row.intent, qty_contracts=qty))
 

@@ -33,7 +33,8 @@ def apply(
     balances = _by_account(ours, [fact for fact in facts if isinstance(fact, BalanceFact)])
     fees = [fact for fact in facts if isinstance(fact, FeeFact)]
     paid = {fee.fill_id for fee in fees}
-    known = {account for account, fill in _fill_keys(store, ours) if fill in paid}
+    mine = ours.values()
+    known = {account for account in mine for fill in paid if (account, fill) in store.fills}
     journal = Journal.open(store, {*orders, *fills, *balances, *known}, now)
     ended: set[IntentId] = set()
     for account, rows in orders.items():
@@ -57,13 +58,6 @@ def _by_account(ours: dict[int, AccountId], facts: list[F]) -> dict[AccountId, l
         if fact.account in ours:
             out[ours[fact.account]].append(fact)
     return out
-
-
-def _fill_keys(store: Store, ours: dict[int, AccountId]) -> set[tuple[AccountId, int]]:
-    mine = set(ours.values())
-    return {
-        (row.account_id, row.broker_fill_id) for row in store.fills.rows() if row.account_id in mine
-    }
 
 
 def _apply_balance(journal: Journal, account: AccountId, fact: BalanceFact) -> None:

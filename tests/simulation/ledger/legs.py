@@ -112,9 +112,8 @@ def closed_by_legs(store: Store, row: IntentRow) -> int:
         return 0
     return sum(
         fill.qty
-        for fill in store.fills.rows()
-        if (fill.account_id, fill.strategy_id, fill.contract) == row.owner
-        and fill.active
+        for fill in store.fills.of_owner(*row.owner)
+        if fill.active
         and fill.event_seq > (row.as_of_event or 0)
         and fill.role in (Role.TAKE_PROFIT.value, Role.STOP_LOSS.value)
     )

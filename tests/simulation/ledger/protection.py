@@ -139,7 +139,7 @@ def naked(
 
 
 def _found(store: Store, held: PositionRow, older_than_s: float, now: datetime) -> Naked | None:
-    mine = [row for row in store.intents.rows() if _owns(row, held)]
+    mine = store.intents.of_owner(held.account_id, held.strategy_id, held.contract)
     mine.sort(key=lambda row: -row.account_seq)
     before = now - timedelta(seconds=older_than_s)
     cause = _overtaken(mine, before, now) or _stopless(store, mine, held, before, now)
@@ -147,10 +147,6 @@ def _found(store: Store, held: PositionRow, older_than_s: float, now: datetime) 
         return None
     owner = StrategyId(held.strategy_id)
     return Naked(held.account_id, owner, held.contract, cause.id)
-
-
-def _owns(row: IntentRow, held: PositionRow) -> bool:
-    return row.owner == (held.account_id, held.strategy_id, held.contract)
 
 
 def _overtaken(mine: list[IntentRow], before: datetime, now: datetime) -> IntentRow | None:

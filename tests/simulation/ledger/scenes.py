@@ -14,7 +14,7 @@ from shared.domain.decision.scene import Halt, History, PastEntry, RootHeld, Sce
 from shared.domain.gates.controls import Scope, not_enabled
 from shared.domain.gates.exposure import exposure_of, roots_of
 from shared.domain.ids import AccountId, IntentId, StrategyId, UserId
-from shared.domain.order import Action, BrokerStatus, IntentState, OrderType, Role
+from shared.domain.order import Action, BrokerStatus, IntentState, OrderType
 from shared.domain.plan import Book, Held
 from shared.domain.position import OpenIntent
 from shared.domain.strategy import AccountLink, Strategy
@@ -118,9 +118,9 @@ def _open(store: Store, row: IntentRow) -> OpenIntent:
 
 def _left(store: Store, entry: IntentId) -> int:
     """What its legs may still close. A fill that was taken back ended none of them."""
-    legs = {leg.id for leg in store.intents.legs(entry)}
-    told = [row for row in store.fills.rows() if row.intent_id in {entry, *legs}]
-    return max(0, sum(row.qty if row.intent_id == entry else -row.qty for row in told))
+    legs = [leg.id for leg in store.intents.legs(entry)]
+    closed = sum(row.qty for leg in legs for row in store.fills.of_intent(leg))
+    return max(0, sum(row.qty for row in store.fills.of_intent(entry)) - closed)
 
 
 def _held_roots(store: Store, account: AccountId) -> tuple[RootHeld, ...]:
@@ -211,19 +211,14 @@ def _account_history(
 
 
 def _entries(store: Store, account: AccountId) -> list[IntentRow]:
-    rows = store.intents.rows()
-    return [row for row in rows if row.account_id == account and row.role is Role.ENTRY]
+    return store.intents.entries(account)
 
 
 def _fills(store: Store, position: PositionRow) -> list[FillRow]:
-    rows = [
-        row
-        for row in store.fills.rows()
-        if (row.account_id, row.contract, row.strategy_id)
-        == (position.account_id, position.contract, position.strategy_id)
-        and row.active
-    ]
-    return sorted(rows, key=lambda row: (row.filled_at, row.broker_fill_id))
+    rows = store.fills.of_owner(position.account_id, position.strategy_id, position.contract)
+    return sorted(
+        (row for row in rows if row.active), key=lambda row: (row.filled_at, row.broker_fill_id)
+    )
 
 
 def _adds(store: Store, entries: list[IntentRow], held: list[PositionRow]) -> int:

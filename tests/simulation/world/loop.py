@@ -12,6 +12,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
+from itertools import count
 from typing import Any, Final, TypeVar
 
 from tests.simulation.virtual_loop import TURNS_AT_ONE_INSTANT_MAX, Stuck, VirtualLoop
@@ -32,12 +33,39 @@ class ProcessLoop(VirtualLoop):
     """`steps` counts what ran: a measure of a world's length that no machine changes."""
 
     _ready: deque[asyncio.Handle]
-    _scheduled: list[asyncio.TimerHandle]
 
     def __init__(self) -> None:
         super().__init__()
         self.steps = 0
         self._stopped: dict[str, list[asyncio.Handle]] = {}
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._numbers = count()
+
+    def get_debug(self) -> bool:
+        return False
+
+    def call_soon(  # type: ignore[override] # variadic types say less here than they cost
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As the base class, without its checks: nobody calls from another thread."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_at(  # type: ignore[override] # as above
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Those of one instant in the order in which they were asked for."""
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._numbers), timer))
+        return timer
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        pass  # it is passed over when its time comes
 
     def stop_process(self, name: str) -> None:
         self._stopped.setdefault(name, [])
@@ -52,12 +80,12 @@ class ProcessLoop(VirtualLoop):
 
     def _run_once(self) -> None:
         """As the base class, without files: nothing in here waits for one."""
-        ready, scheduled = self._ready, self._scheduled
+        ready, timers = self._ready, self._timers
         if not ready:
-            self._jump_to_next(scheduled)
+            self._jump_to_next(timers)
         until = self._now_s + _AT_ONCE_S
-        while scheduled and scheduled[0]._when <= until:  # type: ignore[attr-defined] # asyncio's own
-            ready.append(heapq.heappop(scheduled))
+        while timers and timers[0][0] <= until:
+            ready.append(heapq.heappop(timers)[2])
         self._turns += 1
         if self._turns > TURNS_AT_ONE_INSTANT_MAX:
             raise Stuck(f"time stands at {self._now_s} s")
@@ -73,13 +101,13 @@ class ProcessLoop(VirtualLoop):
             self.steps += 1
             handle._run()
 
-    def _jump_to_next(self, scheduled: list[asyncio.TimerHandle]) -> None:
-        while scheduled and scheduled[0]._cancelled:
-            heapq.heappop(scheduled)
-        if not scheduled:
+    def _jump_to_next(self, timers: list[tuple[float, int, asyncio.TimerHandle]]) -> None:
+        while timers and timers[0][2]._cancelled:
+            heapq.heappop(timers)
+        if not timers:
             waiting = sorted(str(task.get_coro()) for task in asyncio.all_tasks(self))
             raise Stuck("\n".join(waiting))
-        when_s: float = scheduled[0]._when  # type: ignore[attr-defined] # asyncio's own
+        when_s = timers[0][0]
         if when_s > self._now_s:
             self._now_s = when_s
             self._turns = 0

@@ -59,11 +59,10 @@ class Trace:
         self.lines: list[str] = []
 
     def __call__(self, line: str) -> None:
-        told = f"{self._clock.monotonic():.6f} {line}"
+        told = f"{self._clock.monotonic():.6f} {line}\n"
         self._hash.update(told.encode())
-        self._hash.update(b"\n")
         if self._kept:
-            self.lines.append(told)
+            self.lines.append(told.rstrip())
             del self.lines[: -self._kept]
 
     @property

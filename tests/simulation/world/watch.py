@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from paper import rows
-from paper.faults import Fault
 from shared.domain.ids import AccountId, IntentId
 from shared.domain.order import IntentState
 from tests.simulation.world.owners import Owned, Owners
@@ -132,7 +131,7 @@ class Watch:
 
     def _note_disturbances(self) -> None:
         street = self._street
-        if any(street.venue.faults.peek(fault) is not None for fault in Fault):
+        if street.venue.faults.are_armed:
             self.disturbed("venue", -2.0)
         for login, connection in street.connections.items():
             lease = street.store.leases.get(connection)
