@@ -33,8 +33,6 @@ _READ_FIRST_AGAIN_AFTER_S: Final = 1.0
 # Between two full reads because an order had ended unheard: the first doubling to the last.
 _LOOK_PAUSE_S: Final = 1.0
 _LOOK_PAUSE_S_MAX: Final = 30.0
-# An exit waits for that read: one that failed is tried again before the next timer would.
-_LOOK_TRIES_AFTER_S: Final = (0.0, 0.25, 0.25)
 
 
 class Login:
@@ -115,15 +113,10 @@ class Login:
             self._look_pause_s = _LOOK_PAUSE_S  # another trouble than the one before
         self._look_from_s = now_s + self._look_pause_s
         self._look_pause_s = min(self._look_pause_s * 2, _LOOK_PAUSE_S_MAX)
-        for after_s in _LOOK_TRIES_AFTER_S:
-            if after_s > 0:
-                await self._clock.sleep(after_s)
-            try:
-                await self.read(urgent=True)
-            except (BrokerUnavailable, CredentialsExpired) as error:
-                _log.info("look_failed", connection_id=self.lease.connection_id, code=error.code)
-            else:
-                return
+        try:
+            await self.read(urgent=True)
+        except (BrokerUnavailable, CredentialsExpired) as error:
+            _log.info("look_failed", connection_id=self.lease.connection_id, code=error.code)
 
     async def _hold(self) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -60,9 +60,11 @@ def wrong_of(lives: Iterable[Life], *, acts: bool = False) -> str:
     return "\n".join(wrong)
 
 
-def _pair(first: str, one: Moment, second: str, two: Moment, seed: int) -> Life:
+def _pair(
+    first: str, one: Moment, second: str, two: Moment, seed: int, exit_: Exit = Exit.SIGNAL
+) -> Life:
     named = {each.name: each for each in STRIKES}
-    return Life(((one, named[first]), (two, named[second])), Exit.SIGNAL, seed)
+    return Life(((one, named[first]), (two, named[second])), exit_, seed)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,7 @@ def _pair(first: str, one: Moment, second: str, two: Moment, seed: int) -> Life:
         _pair("wrong_environment", Moment.ENTRY, "lose_answer", Moment.ENTRY, 748),
         _pair("wrong_environment", Moment.ENTRY, "storm_429", Moment.EXITING, 61),
         _pair("manual_flatten", Moment.EXITING, "correct_fill", Moment.EXITING, 111),
+        _pair("wrong_environment", Moment.HELD, "bust_fill", Moment.HELD, 734, Exit.STOP),
     ],
     ids=str,
 )

@@ -12,13 +12,26 @@ from __future__ import annotations
 from typing import Final
 
 from shared.brokers.tradovate.cache import EntityStore
-from shared.brokers.tradovate.reads import Marks, Reader, read_marks, read_snapshot
+from shared.brokers.tradovate.reads import (
+    ACCOUNT_MISSING,
+    NO_ACCOUNTS,
+    Marks,
+    Reader,
+    WholeRead,
+    read_marks,
+    read_snapshot,
+)
+from shared.domain.errors import BrokerUnavailable
 from shared.ports.broker import Priority, Snapshot
 from shared.ports.clock import Clock
 
 # What a command brings about may come a moment after its answer, and a modification shows in
 # neither of the two lists: for so long everything is read.
 STIRRED_S: Final = 2.0
+# Lists that prove nothing are asked for again before the next timer would: an open position waits
+# for them. So often, until a read has succeeded.
+_QUICK_TRIES: Final = 3
+_QUICK_AFTER_S: Final = 0.25
 
 
 class Polls:
@@ -37,6 +50,8 @@ class Polls:
         self._last = EntityStore(names)
         self._clock = clock
         self._marks: Marks | None = None
+        self._marked_at_row = 0  # of the stream's, when they were read
+        self._quick_left = _QUICK_TRIES
         self._stirred_until_s = float("-inf")
         # Accounts in which something was held or worked, by the newest full read.
         self.held: frozenset[int] = frozenset()
@@ -47,22 +62,44 @@ class Polls:
 
     async def whole(self, priority: Priority, held: frozenset[int]) -> Snapshot:
         """Every fact. Raises BrokerUnavailable; `held` as of `check_accounts`."""
-        at, began_s = self._clock.now(), self._clock.monotonic()
-        read = await read_snapshot(self._reader.first(priority), self._names, held)
+        at, began_s, row = self._clock.now(), self._clock.monotonic(), self._stream.rows_taken
+        read = await self._believable(self._reader.first(priority), held)
         read.store.catch_up(self._stream)
         read.store.catch_up(self._last)
         self._last = read.store
         self.held = read.store.held
         self._marks = read.marks if began_s >= self._stirred_until_s else None
+        self._marked_at_row = row
         return Snapshot(tuple(read.store.facts()), at)
+
+    async def _believable(self, reader: Reader, held: frozenset[int]) -> WholeRead:
+        while True:
+            try:
+                read = await read_snapshot(reader, self._names, held)
+            except BrokerUnavailable as error:
+                if error.code not in (NO_ACCOUNTS, ACCOUNT_MISSING) or self._quick_left == 0:
+                    raise
+                self._quick_left -= 1
+                await self._clock.sleep(_QUICK_AFTER_S)
+            else:
+                self._quick_left = _QUICK_TRIES
+                return read
 
     async def news(self, held: frozenset[int]) -> Snapshot | None:
         """Every fact, or None: nothing has changed since the last full read.
 
         Two empty lists are believed no more than one: where something was, a full read asks again.
+        So does it once the stream has told more than that read had shown.
         """
-        if self._clock.monotonic() >= self._stirred_until_s and self._marks is not None:
-            marks, seen = self._marks, await read_marks(self._reader.first(Priority.RESOLUTION))
-            if seen == marks:
-                return None
+        if (
+            self._stands()
+            and await read_marks(self._reader.first(Priority.RESOLUTION)) == self._marks
+        ):
+            return None
         return await self.whole(Priority.RESOLUTION, held)
+
+    def _stands(self) -> bool:
+        """Whether the marks of the last full read are of what the record has by now."""
+        stirred = self._clock.monotonic() < self._stirred_until_s
+        told_more = self._marked_at_row != self._stream.rows_taken
+        return self._marks is not None and not stirred and not told_more

@@ -227,6 +227,10 @@ def _marks_of(batches: Iterable[Batch]) -> Marks:
     )
 
 
+NO_ACCOUNTS: Final = "broker.no_accounts"
+ACCOUNT_MISSING: Final = "broker.account_missing"
+
+
 def check_accounts(listed: frozenset[int], held: frozenset[int]) -> None:
     """Raises BrokerUnavailable when the answer is not about our accounts.
 
@@ -235,10 +239,10 @@ def check_accounts(listed: frozenset[int], held: frozenset[int]) -> None:
     something, proves nothing.
     """
     if not listed:
-        raise BrokerUnavailable("broker.no_accounts", "The broker shows no account of this login.")
+        raise BrokerUnavailable(NO_ACCOUNTS, "The broker shows no account of this login.")
     if not held <= listed:
         raise BrokerUnavailable(
-            "broker.account_missing",
+            ACCOUNT_MISSING,
             "The broker does not show an account that holds something.",
             accounts=sorted(held - listed),
         )

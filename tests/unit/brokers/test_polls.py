@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from itertools import pairwise
 from random import Random
@@ -85,6 +86,39 @@ def test_a_look_costs_two_requests_and_news_brings_everything() -> None:
         assert [fact.net_qty for fact in news.facts if isinstance(fact, PositionFact)] == [3]
         assert any(isinstance(fact, FillFact) for fact in news.facts)
         assert await desk.broker.news() is None
+
+    run(scene())
+
+
+def test_what_the_stream_has_told_makes_the_last_read_old() -> None:
+    async def scene() -> None:
+        desk = Desk()
+        await desk.broker.snapshot()
+        assert await desk.broker.news() is None
+        desk.broker._store.load("order", [rows.order("Working") | {"id": 99}])
+        desk.since()
+        assert await desk.broker.news() is not None
+        assert "fill/list" in desk.since()
+
+    run(scene())
+
+
+def test_lists_that_prove_nothing_are_soon_asked_for_again_but_not_for_long() -> None:
+    async def scene() -> None:
+        desk = Desk()
+        desk.venue.http["account/list"] = []
+        began_s = desk.clock.monotonic()
+        later = asyncio.create_task(desk.broker.snapshot())
+        await desk.clock.sleep(0.4)
+        del desk.venue.http["account/list"]
+        assert (await later).facts
+        assert desk.clock.monotonic() - began_s < 0.6
+        desk.venue.http["account/list"] = []
+        for tries in (4, 1, 1):
+            desk.since()
+            with pytest.raises(BrokerUnavailable):
+                await desk.broker.snapshot()
+            assert desk.since().count("account/list") == tries
 
     run(scene())
 
