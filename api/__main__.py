@@ -9,6 +9,7 @@ from pathlib import Path
 
 from api.app import create_app
 from api.audit_linker import AuditLinker
+from api.jobs.worker import Worker
 from api.resources import Resources
 from api.security.captcha import make_captcha
 from api.security.passwords import Passwords
@@ -69,6 +70,7 @@ async def start(settings: ApiSettings, service: Service) -> None:
     service.on_drain(server.stop)
     service.spawn("publisher", publisher.run())
     service.spawn("relay", Relay(engine, redis, service.clock).run())
+    service.spawn("jobs", Worker(resources).run())
     service.spawn("audit_chain", AuditLinker(engine, service.clock).run())
     service.spawn("http", server.run_until_stopped())
 

@@ -17,6 +17,7 @@ from api.dashboard import endpoints as dashboard
 from api.drifts import endpoints as drifts
 from api.edge import Edge
 from api.instruments import endpoints as instruments
+from api.jobs import endpoints as jobs
 from api.live import endpoints as live
 from api.orders import endpoints as orders
 from api.profiles import endpoints as profiles
@@ -44,6 +45,7 @@ ROUTERS: Final = (
     *connections.ROUTERS,
     *commands.ROUTERS,
     *orders.ROUTERS,
+    *jobs.ROUTERS,
     *trades.ROUTERS,
     *dashboard.ROUTERS,
     *analytics.ROUTERS,

@@ -83,9 +83,11 @@ def read_cursor(cursor: str) -> tuple[datetime, int] | None:
     if not cursor:
         return None
     moment, _, row_id = cursor.partition("-")
-    if not (moment.isascii() and moment.isdigit() and row_id.isascii() and row_id.isdigit()):
+    # Trades that were brought in have ids below zero.
+    number = row_id.removeprefix("-")
+    if not (moment.isascii() and moment.isdigit() and number.isascii() and number.isdigit()):
         raise invalid("page.cursor", "This is no cursor of ours.", "after")
     days, rest = divmod(int(moment), 86_400_000_000)
-    if days > _CURSOR_AGE_DAYS_MAX or int(row_id) > BIGINT_MAX:
+    if days > _CURSOR_AGE_DAYS_MAX or int(number) > BIGINT_MAX:
         raise invalid("page.cursor", "This is no cursor of ours.", "after")
     return _EPOCH + timedelta(days=days, microseconds=rest), int(row_id)

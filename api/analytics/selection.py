@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.resources import Resources
 from api.security.sessions import SignedIn
+from api.trades.source import closed_trades
 from shared.db.tables.accounts import accounts
-from shared.db.tables.records import trades
 from shared.db.tables.strategies import strategies
 from shared.db.uow import read_only
 from shared.domain.errors import Unavailable
@@ -26,13 +26,13 @@ TRADES_MAX: Final = 200_000
 WAIT_S: Final = 20.0
 _ROWS_AT_ONCE: Final = 1_000
 _COLUMNS: Final = (
-    trades.c.net_usd,
-    trades.c.gross_usd,
-    trades.c.fees_usd,
-    trades.c.qty,
-    trades.c.entry_at,
-    trades.c.exit_at,
-    trades.c.trade_date,
+    closed_trades.c.net_usd,
+    closed_trades.c.gross_usd,
+    closed_trades.c.fees_usd,
+    closed_trades.c.qty,
+    closed_trades.c.entry_at,
+    closed_trades.c.exit_at,
+    closed_trades.c.trade_date,
 )
 
 Figures = TypeVar("Figures")
@@ -86,8 +86,10 @@ async def _closed_trades(
 ) -> list[ClosedTrade]:
     if not selection.is_of(user):
         return []
-    query: Select[Any] = select(*_COLUMNS).where(*_where(selection))
-    query = query.order_by(trades.c.exit_at.desc(), trades.c.id.desc()).limit(TRADES_MAX)
+    query: Select[Any] = select(*_COLUMNS).where(*conditions(selection))
+    query = query.order_by(closed_trades.c.exit_at.desc(), closed_trades.c.id.desc()).limit(
+        TRADES_MAX
+    )
     found: list[ClosedTrade] = []
     rows = await connection.stream(query, execution_options={"yield_per": _ROWS_AT_ONCE})
     async for part in rows.partitions():
@@ -112,24 +114,29 @@ def of_account(account: str) -> ColumnElement[bool]:
     return or_(accounts.c.name == account, cast(accounts.c.broker_account_id, Text) == account)
 
 
-def _where(selection: Selection) -> Iterator[ColumnElement[bool]]:
+def conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
+    """Of the closed trades that are meant."""
     if selection.strategy_id is not None:
-        yield trades.c.strategy_id == selection.strategy_id
+        yield closed_trades.c.strategy_id == selection.strategy_id
     if selection.strategy:
         named = select(strategies.c.id)
-        yield trades.c.strategy_id.in_(
+        yield closed_trades.c.strategy_id.in_(
             named.where(strategies.c.name_key == name_key(selection.strategy))
         )
     if selection.symbol:
         symbol = selection.symbol.upper()
-        columns = (func.upper(trades.c.ticker), trades.c.root, trades.c.contract)
+        columns = (
+            func.upper(closed_trades.c.ticker),
+            closed_trades.c.root,
+            closed_trades.c.contract,
+        )
         yield or_(*(column == symbol for column in columns))
     if selection.timeframe:
-        yield trades.c.timeframe == selection.timeframe
+        yield closed_trades.c.timeframe == selection.timeframe
     if selection.account:
         under = select(accounts.c.id).where(of_account(selection.account))
-        yield trades.c.account_id.in_(under)
+        yield closed_trades.c.account_id.in_(under)
     if selection.since is not None:
-        yield trades.c.trade_date >= selection.since
+        yield closed_trades.c.trade_date >= selection.since
     if selection.until is not None:
-        yield trades.c.trade_date <= selection.until
+        yield closed_trades.c.trade_date <= selection.until

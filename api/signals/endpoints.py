@@ -7,9 +7,11 @@ from typing import Annotated, Final
 from fastapi import Query
 
 from api.access import SESSION, Router
-from api.deps import CurrentUser, ReadConn
+from api.deps import CurrentUser, ReadConn, Resources, WriteConn
 from api.signals import queries
 from api.signals.schemas import ReceivedPageOut, StoryOut
+from api.strategies import what_if
+from api.strategies.what_if_schemas import PreviewOut
 from api.wire import PathId, QueryId, QueryText
 
 _PAGE: Final = 50
@@ -32,6 +34,15 @@ async def list_signals(
     return await queries.list_received(
         connection, strategy_id=strategy_id, verdict=verdict, limit=limit, after=after
     )
+
+
+@router.post("/{signal_id}/replay/")
+async def replay(
+    user: CurrentUser, connection: WriteConn, resources: Resources, signal_id: PathId
+) -> PreviewOut:
+    """What this alert would do now, account by account. Nothing is stored, no order is sent."""
+    strategy_id, content = await queries.content_of(connection, signal_id)
+    return await what_if.replay(what_if.Request(connection, resources, user), strategy_id, content)
 
 
 @router.get("/{signal_id}/")

@@ -97,6 +97,15 @@ async def story(connection: AsyncConnection, signal_id: int) -> StoryOut:
     )
 
 
+async def content_of(connection: AsyncConnection, signal_id: int) -> tuple[int, dict[str, Any]]:
+    """Whose signal it is, and what it said. Raises NotFound."""
+    query = select(signals.c.strategy_id, signals.c.content).where(signals.c.id == signal_id)
+    row = (await connection.execute(query)).first()
+    if row is None:
+        raise NotFound("signal.unknown", "There is no such signal.")
+    return row.strategy_id, row.content
+
+
 async def _deliveries(connection: AsyncConnection, signal_id: int) -> list[DeliveryOut]:
     query = select(alerts).where(alerts.c.signal_id == signal_id)
     found = await _rows(connection, query.order_by(alerts.c.received_at, alerts.c.id))

@@ -24,9 +24,9 @@ from api.strategies.schemas import (
 )
 from api.strategies.service import names_of, unknown
 from api.strategies.shorthand import Shorthand
+from api.trades.source import closed_trades
 from api.wire import as_text, invalid
 from shared.db.tables.accounts import accounts
-from shared.db.tables.records import trades
 from shared.db.tables.signals import signal_decisions
 from shared.db.tables.strategies import strategies, strategy_accounts
 from shared.domain.names import name_key
@@ -90,8 +90,8 @@ async def full(
     else:
         raise invalid("strategy.which", "Say which strategy: id or strat.", "id")
     found = (await links.links_of(connection, [row.id]))[row.id]
-    profit = select(func.coalesce(func.sum(trades.c.net_usd), Decimal(0)))
-    profit = profit.where(trades.c.strategy_id == row.id)
+    profit = select(func.coalesce(func.sum(closed_trades.c.net_usd), Decimal(0)))
+    profit = profit.where(closed_trades.c.strategy_id == row.id)
     net_usd = (await connection.execute(profit)).scalar_one()
     names = await names_of(connection)
     common = _common(row, found, user, names)

@@ -48,7 +48,7 @@ from shared.domain.names import name_key
 from shared.domain.plan import Book, Denied, Plan, skipped
 from shared.domain.risk.scope import Standings
 from shared.domain.signal import Signal, read_alert
-from shared.domain.signal_json import signal_to_json
+from shared.domain.signal_json import signal_from_json, signal_to_json
 from shared.domain.strategy import AccountLink
 from shared.domain.symbols import read_symbol
 
@@ -128,12 +128,22 @@ async def explain(
 async def preview(request: Request, strategy_id: int | None, body: PreviewIn) -> PreviewOut:
     """Raises as `explain` does. An alert that cannot be read is an answer, no error."""
     known = await _known(request, strategy_id, body.settings)
-    setup = known.setup
     try:
         signal = _signal(body.alert, request.now)
     except AlertRefused as error:
         refused = Reason(code=error.code, message=error.message)
         return PreviewOut(read=None, refused=refused, accounts=[])
+    return await _planned(request, known, signal)
+
+
+async def replay(request: Request, strategy_id: int, content: Mapping[str, Any]) -> PreviewOut:
+    """What a stored signal would do now. Raises NotFound once its strategy was deleted."""
+    known = await _known(request, strategy_id, None)
+    return await _planned(request, known, signal_from_json(content))
+
+
+async def _planned(request: Request, known: _Known, signal: Signal) -> PreviewOut:
+    setup = known.setup
     scenes, names = await _scenes(request, known), await _names(request, setup)
     plans = [
         plan_out(setup.strategy, link, names.get(link.account_id), verdict)

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.security.sessions import SignedIn
 from api.trades.schemas import Filters, NamedOut, OpenTradeOut, StepOut, TradeOut
+from api.trades.source import IMPORTED, closed_trades
 from api.wire import cursor_of, read_cursor
 from shared.db.tables.accounts import accounts, broker_connections
-from shared.db.tables.records import recorded_positions, trades
+from shared.db.tables.records import recorded_positions
 from shared.db.tables.strategies import strategies, strategy_accounts
 from shared.db.tables.trading import contracts
 from shared.domain.instruments import PRODUCTS
@@ -36,20 +37,20 @@ async def list_trades(
         return [], None
     query = (
         select(
-            trades,
+            closed_trades,
             strategies.c.name.label("strategy"),
             strategies.c.timeframe.label("strategy_timeframe"),
-            accounts.c.name.label("account"),
+            func.coalesce(accounts.c.name, IMPORTED).label("account"),
         )
-        .join(accounts, accounts.c.id == trades.c.account_id)
-        .outerjoin(strategies, strategies.c.id == trades.c.strategy_id)
-        .where(*_where(trades, filters))
-        .order_by(trades.c.exit_at.desc(), trades.c.id.desc())
+        .outerjoin(accounts, accounts.c.id == closed_trades.c.account_id)
+        .outerjoin(strategies, strategies.c.id == closed_trades.c.strategy_id)
+        .where(*_where(closed_trades, filters))
+        .order_by(closed_trades.c.exit_at.desc(), closed_trades.c.id.desc())
         .limit(limit + 1)
     )
     begin = read_cursor(after)
     if begin is not None:
-        query = query.where(tuple_(trades.c.exit_at, trades.c.id) < tuple_(*begin))
+        query = query.where(tuple_(closed_trades.c.exit_at, closed_trades.c.id) < tuple_(*begin))
     rows = (await connection.execute(query)).all()
     shown = rows[:limit]
     more = cursor_of(shown[-1].exit_at, shown[-1].id) if len(rows) > limit else None
@@ -72,7 +73,7 @@ async def names_of(connection: AsyncConnection, strategy: str, column: str) -> l
     """The different values of `ticker` or `timeframe` in a strategy's records."""
     if not strategy:
         return []
-    both = (trades, recorded_positions)
+    both = (closed_trades, recorded_positions)
     found = union(
         *(
             select(table.c[column].label("name")).where(

@@ -23,7 +23,16 @@ from shared.contracts.logins import FORGET, LoginDetail
 from shared.db import audit
 from shared.db.tables.accounts import accounts, broker_connections
 from shared.db.tables.audit import audit_log
-from shared.db.tables.people import api_keys, invites, profiles, recovery_codes, sessions, users
+from shared.db.tables.jobs import job_parts
+from shared.db.tables.people import (
+    api_keys,
+    invites,
+    profiles,
+    recovery_codes,
+    sessions,
+    users,
+    ws_tickets,
+)
 from shared.db.tables.strategies import strategies
 from shared.db.uow import read_only, unit_of_work
 from shared.domain.errors import NotAllowed, NotFound
@@ -192,7 +201,7 @@ async def _close_logins(
 
 async def _forget_secrets(connection: AsyncConnection) -> None:
     """Keys open nothing any more, and no alert finds a strategy."""
-    for table in (api_keys, recovery_codes, profiles):
+    for table in (api_keys, recovery_codes, profiles, ws_tickets, job_parts):
         await connection.execute(delete(table))
     await connection.execute(delete(invites).where(invites.c.used_at.is_(None)))
     await connection.execute(

@@ -264,6 +264,18 @@ _YOUNGER: Final = {
              AND u.id = s.user_id AND u.disabled_at IS NULL
            RETURNING s.id, s.user_id, u.username""",
     ),
+    # Whose it is, is known only when it is taken; then its taker acts for that user alone.
+    "jobs": _api_function(
+        "tm_claim_job(lease_s bigint)",
+        "TABLE (id bigint, user_id bigint, claim integer)",
+        """UPDATE jobs AS j SET status = 'running', claim = j.claim + 1,
+             lease_until = clock_timestamp() + make_interval(secs => lease_s),
+             started_at = coalesce(j.started_at, now())
+           WHERE j.id = (SELECT o.id FROM jobs o WHERE o.ended_at IS NULL
+               AND (o.lease_until IS NULL OR o.lease_until < clock_timestamp())
+             ORDER BY o.id LIMIT 1 FOR UPDATE SKIP LOCKED)
+           RETURNING j.id, j.user_id, j.claim""",
+    ),
     # A secret is sealed for its command's id, so the id is needed before the row is written.
     "command_secrets": (f"GRANT USAGE ON SEQUENCE commands_id_seq TO {role('api')}",),
 }

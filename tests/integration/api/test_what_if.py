@@ -108,6 +108,26 @@ async def test_a_preview_tells_the_whole_plan(ada: Browser, desk: Desk) -> None:
     assert as_text == found
 
 
+async def test_a_stored_alert_is_replayed_under_todays_settings(
+    ada: Browser, bob: Browser, town: Town, desk: Desk
+) -> None:
+    account = await desk.account(ada.person.id, multiplier=2)
+    strategy = await made(ada, account, take_profit=[40], stop_loss=20)
+    sent = await ada.http.post(f"/webhook/{strategy['webhook_key']}", json=BUY)
+    path = f"/api/signals/{sent.json()['signal_id']}/replay/"
+    previewed = await ada.post(f"/api/strategies/{strategy['id']}/preview/", {"alert": BUY})
+    assert await ada.post(path) == previewed
+    await ada.post("/api/strategies/update/", {"id": strategy["id"], "inverse": True})
+    [now] = (await ada.post(path))["accounts"]
+    assert [order["action"] for order in now["orders"]][:1] in ([], ["Sell"])
+    assert now != previewed["accounts"][0]
+    for table in (signal_decisions, intents):
+        assert await town.rows(select(table)) == []
+    assert (await bob.post(path, status=404))["code"] == "signal.unknown"
+    await ada.send("DELETE", f"/api/strategies/{strategy['id']}/")
+    assert (await ada.post(path, status=404))["code"] == "strategy.unknown"
+
+
 async def test_what_cannot_be_read_or_entered_is_said(ada: Browser, town: Town, desk: Desk) -> None:
     account = await desk.account(ada.person.id)
     strategy = (await made(ada, account, rules={"direction": "short_only"}))["id"]
