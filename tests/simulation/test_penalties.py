@@ -74,8 +74,12 @@ async def captcha() -> None:
     async with world(7) as venue, executing(venue, 7) as executor:
         await open_without_reference(executor, Side.BUY)
         await venue.control("fault", name="captcha_penalty", on="order")
+        asked_s = venue.clock.monotonic()
         signal(executor, CLOSE)
         await venue.clock.sleep(SETTLE_S)
+        assert kinds(executor) == set(), "drawn by the exit itself, after its legs had ended"
+        told = [code for at_s, code in executor.alarms if at_s - asked_s <= ALARM_S_MAX]
+        assert told == [STUCK]
         (login,) = executor.logins.all()
         health = login.broker.health
         assert (health.state, health.code) == (LoginState.QUARANTINED, "broker.captcha")
@@ -86,6 +90,7 @@ async def captcha() -> None:
         assert (net(executor), working(executor)) == (0, [])
         assert states(executor, Role.EXIT)[0] is IntentState.FILLED
         assert states(executor, Role.ENTRY)[1:] == [IntentState.STALE]
+        assert all(spell.open_s <= NAKED_S_MAX for spell in executor.watch.spells)
         assert login.broker.health.state is LoginState.STREAMING
 
 

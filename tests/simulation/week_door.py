@@ -53,9 +53,18 @@ class Door:
     def of(self, name: str, *, failed: bool | None = None) -> list[float]:
         return [a.at_s for a in self.asked if a.name == name and failed in (None, a.failed)]
 
-    def _by_login(self) -> Iterator[str]:
+    def busiest(self) -> Iterator[str]:
+        """The most that each login asked within any minute and any hour."""
+        for login, times in self._times_s():
+            minute, hour = worst(times, _MINUTE), worst(times, _HOUR)
+            yield f"{login}: {len(times)} requests, {minute} in a minute, {hour} in an hour"
+
+    def _times_s(self) -> Iterator[tuple[str, list[float]]]:
         for login in sorted({asked.login for asked in self.asked}):
-            times = [asked.at_s for asked in self.asked if asked.login == login]
+            yield login, [asked.at_s for asked in self.asked if asked.login == login]
+
+    def _by_login(self) -> Iterator[str]:
+        for login, times in self._times_s():
             for within_s, most in ((_SECOND, 100), (_MINUTE, 200), (_HOUR, 4_600)):
                 yield from _over(f"{login} in {within_s} s", times, within_s, most)
 
@@ -74,16 +83,21 @@ class Door:
         yield from _over("sockets in 3 s", self.dialled_s, 2.9, 1)
 
 
-def _over(what: str, times_s: Iterable[float], within_s: float, most: int) -> Iterator[str]:
-    """The worst sliding window, when more than `most` fell into it."""
+def worst(times_s: Iterable[float], within_s: float) -> int:
+    """How many fell into the fullest sliding window."""
     times = sorted(times_s)
-    start, worst = 0, 0
+    start, most = 0, 0
     for end, at_s in enumerate(times):
         while times[start] <= at_s - within_s:
             start += 1
-        worst = max(worst, end - start + 1)
-    if worst > most:
-        yield f"{what}: {worst} where {most} are allowed"
+        most = max(most, end - start + 1)
+    return most
+
+
+def _over(what: str, times_s: Iterable[float], within_s: float, most: int) -> Iterator[str]:
+    found = worst(times_s, within_s)
+    if found > most:
+        yield f"{what}: {found} where {most} are allowed"
 
 
 class DoorGuard(Guard):

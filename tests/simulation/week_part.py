@@ -25,6 +25,7 @@ from tests.simulation import week_story as story
 from tests.simulation.test_week import SEED, WHOLE
 from tests.simulation.virtual_loop import run_virtual
 from tests.simulation.week_check import check
+from tests.simulation.week_house import House
 from tests.simulation.week_story import Chapter, instant
 from tests.simulation.world.quiet import quiet
 
@@ -78,6 +79,11 @@ def profiled(path: str | None) -> Iterator[None]:
             profile.dump_stats(path)
 
 
+async def judge(house: House) -> None:
+    print(*house.door.busiest(), sep="\n")
+    await check(house)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("begins", help="such as 'Fri 15:50', in Chicago")
@@ -94,7 +100,7 @@ def main() -> None:
     part = part_of(THE_WEEK, options.begins, options.ends)
     log = quiet() if options.log is None else logged(options.log, options.begins)
     with log, profiled(options.profile):
-        run_virtual(story.tell((part,), options.seed, check))
+        run_virtual(story.tell((part,), options.seed, judge))
 
 
 if __name__ == "__main__":
