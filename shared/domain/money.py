@@ -41,6 +41,11 @@ def usd_text(amount: Usd) -> str:
     return f"{cents if cents == amount else amount.normalize():f}"
 
 
+def number_text(value: Decimal) -> str:
+    """A price or a percentage as people read it: the ten places of a stored one are no news."""
+    return f"{value.normalize():f}"
+
+
 def gross_usd(
     entry_price: Decimal, exit_price: Decimal, qty_signed: int, point_value: Decimal
 ) -> Usd:

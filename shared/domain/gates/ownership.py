@@ -20,6 +20,7 @@ from shared.domain.decision.scene import WorkingOrder
 from shared.domain.decision.words import Move
 from shared.domain.gates.refusal import Refusal
 from shared.domain.instruments import product_of
+from shared.domain.money import number_text
 from shared.domain.order import Action
 from shared.domain.plan import Denied
 
@@ -66,7 +67,7 @@ def against_own_order(entry: Entry) -> Denied | None:
 
 
 def _denied(entry: Entry, order: WorkingOrder) -> Denied:
-    levels = [str(price) for price in (order.stop_price, order.price) if price is not None]
+    levels = [number_text(each) for each in (order.stop_price, order.price) if each is not None]
     return SELF_MATCH.deny(
         other=f"{order.action} {order.order_type}",
         level=" / ".join(levels) or "the market",

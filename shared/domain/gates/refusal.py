@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.domain.money import usd_text
+from shared.domain.money import number_text, usd_text
 from shared.domain.plan import Denied, blocked
 
 
@@ -27,6 +27,6 @@ class Refusal:
 
 
 def _in_words(name: str, value: object) -> str:
-    if isinstance(value, Decimal) and name.endswith("_usd"):
-        return usd_text(value)
+    if isinstance(value, Decimal):
+        return usd_text(value) if name.endswith("_usd") else number_text(value)
     return str(value)

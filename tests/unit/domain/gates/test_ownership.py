@@ -38,6 +38,13 @@ def limit(action: Action, price: Decimal, owner: int = 2, contract: str = "NQZ6"
     return WorkingOrder(StrategyId(owner), contract, action, OrderType.LIMIT, price=price)
 
 
+def test_a_stored_price_is_told_as_people_read_it() -> None:
+    order = limit(SELL, Decimal("20000.2500000000"))
+    denied = against_own_order(entry(scene={"quote": MARKET, "working": (order,)}, link=SHARED))
+    assert denied is not None
+    assert denied.message.endswith("own order Sell Limit at 20000.25.")
+
+
 def stop(action: Action, trigger: Decimal) -> WorkingOrder:
     return WorkingOrder(StrategyId(2), "NQZ6", action, OrderType.STOP, stop_price=trigger)
 
