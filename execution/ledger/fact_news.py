@@ -18,10 +18,14 @@ from shared.ports.broker import Fact, FeeFact, FillFact, OrderFact
 WORTH_ASKING: Final = 12
 
 _ORDERS: Final = text("""
-    SELECT account_id, broker_order_id, intent_id, status, order_type, qty, price, stop_price
-    FROM orders
-    WHERE account_id = ANY (CAST(:accounts AS bigint[]))
-      AND broker_order_id = ANY (CAST(:ids AS bigint[]))
+    SELECT o.account_id, o.broker_order_id, o.intent_id, o.client_id, o.status, o.order_type,
+      o.qty, o.price, o.stop_price,
+      o.intent_id IS NULL AND EXISTS (
+        SELECT 1 FROM intents i
+        WHERE i.account_id = o.account_id AND i.broker_order_id = o.broker_order_id) AS is_claimed
+    FROM orders o
+    WHERE o.account_id = ANY (CAST(:accounts AS bigint[]))
+      AND o.broker_order_id = ANY (CAST(:ids AS bigint[]))
 """)
 _FILLS: Final = text("""
     SELECT account_id, broker_fill_id, active, fee_usd FROM fills
@@ -83,7 +87,9 @@ def _is_known(
 
 
 def _same_order(fact: OrderFact, row: Any) -> bool:
-    """Equal in what an order row shows, and not waiting to be bound to its intent."""
+    """Equal in what an order row shows, and not waiting to be bound or to be named."""
+    if row.is_claimed or (row.client_id is None and fact.client_id is not None):
+        return False
     if row.intent_id is None and (fact.client_id is not None or fact.strategy is not None):
         return False
     kind = None if fact.order_type is None else fact.order_type.value
