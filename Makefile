@@ -3,7 +3,7 @@ VENV ?= $(or $(TM_VENV),.venv)
 TM = python3 tm.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check chaos two-executors venue-clients venue-faults fuzz-limits fuzz-alerts lint fmt lock oracles simulate crash-points
+.PHONY: help up test check chaos two-executors venue-clients venue-faults fuzz-limits fuzz-alerts histories lint fmt lock oracles simulate crash-points
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ fuzz-limits: ## Thousands of random histories in which no limit of contracts or 
 	TM_FULL=1 $(VENV)/bin/python -m pytest -q -n auto --show-capture=no \
 		tests/contract/ledger/test_limits.py tests/contract/ledger/test_money.py \
 		tests/simulation/test_reached.py
+
+histories: ## Thousands of random histories, two clients at once, on both ledgers: SLICE=1/8
+	$(VENV)/bin/python -m tests.contract.ledger.run_histories \
+		--histories $(or $(HISTORIES),5000) --slice $(or $(SLICE),1/1)
 
 fuzz-alerts: ## Five minutes of bodies that nobody wrote for the reader of alerts
 	$(VENV)/bin/python -m tests.corpus.fuzz_alerts 300

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
@@ -87,6 +87,18 @@ class Store:
         self._numbers = {name: Numbers() for name in ("user", "connection", "account")}
         self._numbers |= {name: Numbers() for name in ("strategy", "signal", "command", "control")}
         self._numbers |= {"drift": Numbers()}
+
+    def savepoint(self) -> Callable[[], None]:
+        """Returns what takes back everything from here on, numbers included; one at a time."""
+        numbers = {name: each.last for name, each in self._numbers.items()}
+        take_back = self.undo.savepoint()
+
+        def all_back() -> None:
+            take_back()
+            for name, last in numbers.items():
+                self._numbers[name].last = last
+
+        return all_back
 
     def _next(self, what: str) -> int:
         return self._numbers[what].next()

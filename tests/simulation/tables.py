@@ -30,12 +30,27 @@ class Undo:
 
     def __init__(self) -> None:
         self._steps: list[Callable[[], None]] = []
+        self._kept: list[Callable[[], None]] | None = None  # of all operations since `savepoint`
 
     def note(self, step: Callable[[], None]) -> None:
         self._steps.append(step)
+        if self._kept is not None:
+            self._kept.append(step)
+
+    def savepoint(self) -> Callable[[], None]:
+        """Returns what takes back everything from here on; one at a time."""
+        kept = self._kept = []
+
+        def take_back() -> None:
+            self._kept = None
+            for step in reversed(kept):
+                step()
+
+        return take_back
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        self._steps.clear()  # what others committed meanwhile, without an operation, stays
         try:
             yield
         except BaseException:

@@ -31,12 +31,12 @@ from shared.ports.broker import (
 )
 from shared.ports.ledger import Claims, Lease, LegOffset, Naked, Riding
 from tests.contract.ledger import rumours
-from tests.contract.ledger.plain import plain
+from tests.contract.ledger.plain import said
 from tests.contract.ledger.twin_world import TwinWorld
-from tests.contract.ledger.world import BUY, CLOSE, MAX_AGE_S, QUOTE, TABLES, World
+from tests.contract.ledger.world import BUY, CLOSE, MAX_AGE_S, QUOTE, TABLES, Row, World
 from tests.simulation.rows import IntentRow
 
-_HOLDERS: Final = ("a", "b")
+HOLDERS: Final = ("a", "b")
 _LADDER: Final = Bracket(
     targets=(Target(at=Decimal(10), trim=Decimal(40)), Target(at=Decimal(30))),
     stop=Stop(at=Decimal("0.1"), unit=DistanceUnit.PERCENT, trail=Trail(distance=Decimal(10))),
@@ -55,34 +55,41 @@ class History:
 
     async def live(self, steps: list[tuple[str, int]]) -> None:
         await self.both(lambda w: w.set_rules(StrategyRules(bracket=_LADDER), 1))
-        for holder in _HOLDERS:
+        for holder in HOLDERS:
             self.held[holder] = await self.both(lambda w, h=holder: w.ledger.renew_leases(h))  # type: ignore[misc] # mypy cannot infer a lambda with a default
         for name, number in steps:
             self.steps.append(f"{name} {number}")
             await getattr(self, f"do_{name}")(Random(number))  # noqa: S311 - no secret
-        for table in TABLES:
-            await self._same_rows(table)
+        parted = await self.differences(await self.real_rows())
+        assert not parted, (parted, self.steps)
         await self._no_gaps()
 
     async def both(self, call: Callable[[World], Awaitable[Any]], *, ordered: bool = True) -> Any:
         """The twin's answer, once PostgreSQL has given the same. None when both refused."""
-        said, failed = await _try(call, self.twin)
-        real, real_failed = await _try(call, self.real)
+        twins, failed = await refused_or(call, self.twin)
+        real, real_failed = await refused_or(call, self.real)
         assert (failed is None) == (real_failed is None), (failed, real_failed, self.steps)
-        expected, found = plain(real), plain(said)
+        expected, found = said(real), said(twins)
         if not ordered:
             expected, found = sorted(expected, key=str), sorted(found, key=str)
-        assert found == expected, self.steps
-        return said
+        assert found == expected, (found, expected, self.steps)
+        return twins
 
-    async def _same_rows(self, table: str) -> None:
-        found = await self.twin.table(table)
-        names = set(found[0]) if found else set()
-        real = [{name: row[name] for name in names} for row in await self.real.table(table)]
-        only_twin = [row for row in found if row not in real]
-        only_real = [row for row in real if row not in found]
-        assert (only_twin, only_real) == ([], []), (table, self.steps)
-        assert len(found) == len(real), (table, self.steps)
+    async def real_rows(self) -> dict[str, list[Row]]:
+        return {table: await self.real.table(table) for table in TABLES}
+
+    async def differences(self, real: dict[str, list[Row]]) -> dict[str, tuple[Any, ...]]:
+        """Of each table that is not the same: rows of the twin alone, and of PostgreSQL alone."""
+        out: dict[str, tuple[Any, ...]] = {}
+        for table, rows in real.items():
+            twins = await self.twin.table(table)
+            names = set(twins[0]) if twins else set()
+            reals = [{name: row[name] for name in names} for row in rows]
+            only_twin = [row for row in twins if row not in reals]
+            only_real = [row for row in reals if row not in twins]
+            if only_twin or only_real or len(twins) != len(reals):
+                out[table] = (only_twin, only_real, len(twins), len(reals))
+        return out
 
     async def _no_gaps(self) -> None:
         for account in self.twin.accounts:
@@ -168,7 +175,7 @@ class History:
         return [leg for leg in legs if not rung or leg.intent.attempt == row.intent.attempt]
 
     async def do_resolve(self, rng: Random) -> None:
-        held = self.held[rng.choice(_HOLDERS)]
+        held = self.held[rng.choice(HOLDERS)]
         await self.both(lambda w: w.ledger.unresolved(held))
         row = self._intent(rng, IntentState.UNKNOWN)
         if row is None:
@@ -203,7 +210,7 @@ class History:
     async def do_protect(self, rng: Random) -> None:
         pause_s = rng.choice((1, 4))
         await self.both(lambda w: w.advance(pause_s))
-        held = self.held[rng.choice(_HOLDERS)]
+        held = self.held[rng.choice(HOLDERS)]
         off: list[LegOffset] = await self.both(lambda w: w.ledger.legs_off(held))
         if off:
             leg = rng.choice(off)
@@ -275,10 +282,10 @@ class History:
 
     # --- processes and time ---
     async def do_lease(self, rng: Random) -> None:
-        holder = rng.choice(_HOLDERS)
+        holder = rng.choice(HOLDERS)
         if rng.random() < 0.3:
             await self.both(lambda w: w.ledger.release_leases(holder))
-        holder = rng.choice(_HOLDERS)
+        holder = rng.choice(HOLDERS)
         before = self.held[holder]
         self.held[holder] = await self.both(lambda w: w.ledger.renew_leases(holder))
         for lease in self.held[holder]:
@@ -318,7 +325,7 @@ async def _without_device(world: World) -> list[Any]:
     return [row.environment, row.login_name, row.token_sealed]
 
 
-async def _try(
+async def refused_or(
     call: Callable[[World], Awaitable[Any]], world: World
 ) -> tuple[Any, Exception | None]:
     try:

@@ -142,7 +142,9 @@ def _found(store: Store, held: PositionRow, older_than_s: float, now: datetime) 
     mine = store.intents.of_owner(held.account_id, held.strategy_id, held.contract)
     mine.sort(key=lambda row: -row.account_seq)
     before = now - timedelta(seconds=older_than_s)
-    cause = _overtaken(mine, before, now) or _stopless(store, mine, held, before, now)
+    ours = held.strategy_id != EXTERNAL
+    cause = _overtaken(mine, before, now) if ours else None
+    cause = cause or _stopless(store, mine, held, before, now)
     if cause is None:
         return None
     owner = StrategyId(held.strategy_id)
