@@ -54,7 +54,7 @@ class Healer:
                 await self._heal(wound)
 
     async def _heal(self, wound: Wound) -> None:
-        """What a gate refuses is asked once: its owner has been told of the drift."""
+        """What a gate refuses is asked once, and its owner is told."""
         verdict = await self._healing.heal(wound, self._decide)
         if isinstance(verdict, Plan):
             _log.warning("heal_planned", drift_id=wound.drift_id, account_id=wound.account_id)

@@ -29,7 +29,7 @@ from shared.contracts.records import (
 )
 from shared.contracts.registry import EventBody
 from shared.contracts.settings import AccountEdited, StrategyEdited
-from shared.contracts.signals import SignalDecided, SignalExitRefused
+from shared.contracts.signals import EntryRefused, SignalDecided, SignalExitRefused
 from shared.contracts.ws import FrameType
 
 M = TypeVar("M", bound=BaseModel)
@@ -50,6 +50,7 @@ TOLD: Final[dict[type[EventBody], tuple[FrameType, type[EventBody]]]] = {
     ControlSaid: (FrameType.CONTROL, ws.ControlData),
     RiskReached: (FrameType.NOTICE, ws.RiskNoticeData),
     SignalExitRefused: (FrameType.NOTICE, ws.ExitRefusedData),
+    EntryRefused: (FrameType.NOTICE, ws.EntryRefusedData),
     DriftFound: (FrameType.NOTICE, ws.DriftFoundData),
     DriftEnded: (FrameType.NOTICE, ws.DriftEndedData),
     RollDue: (FrameType.NOTICE, ws.RollDueData),

@@ -12,7 +12,7 @@ from shared.contracts.calendar import RollDone, RollDue, StrategyQuiet, WindowEn
 from shared.contracts.controls import ControlSaid
 from shared.contracts.drifts import DriftEnded, DriftFound
 from shared.contracts.registry import EventBody
-from shared.contracts.signals import SignalExitRefused
+from shared.contracts.signals import EntryRefused, SignalExitRefused
 
 _REACHED: Final = {
     "risk.daily_loss": ("Daily loss limit reached", "until the next trading day"),
@@ -36,6 +36,7 @@ _DRIFTS: Final = {
     "drift.target_missed": "Not where the last alert asked to be",
     "drift.foreign_order": "An order that is not ours",
 }
+_UNASKED: Final = {"average": "Averaging down", "heal": "Entering again what others closed"}
 _ENDED: Final = {
     "clean": "The books agree again.",
     "followed": "The strategy's book followed.",
@@ -74,14 +75,22 @@ def render(body: EventBody, names: Names) -> str:
             return _reached(body, names)
         case ControlSaid():
             return _said(body, names)
+        case SignalExitRefused():
+            return _exit_refused(body, names)
+        case EntryRefused() | DriftFound() | DriftEnded():
+            return _by_the_market(body, names)
+        case _:
+            return _by_the_clock(body, names)
+
+
+def _by_the_market(body: EntryRefused | DriftFound | DriftEnded, names: Names) -> str:
+    match body:
+        case EntryRefused():
+            return _entry_refused(body, names)
         case DriftFound():
             return _drift(body, names)
         case DriftEnded():
             return _drift_ended(body, names)
-        case SignalExitRefused():
-            return _exit_refused(body, names)
-        case _:
-            return _by_the_clock(body, names)
 
 
 def _by_the_clock(body: EventBody, names: Names) -> str:
@@ -148,6 +157,11 @@ def _exit_refused(body: SignalExitRefused, names: Names) -> str:
         "Close it by hand, or switch it on and send the alert again.",
         names.where,
     )
+
+
+def _entry_refused(body: EntryRefused, names: Names) -> str:
+    what = _UNASKED.get(body.cause, "An entry")
+    return _lines(f"**{what} was refused**: {safe(body.contract)}", safe(body.message), names.where)
 
 
 def _roll_due(body: RollDue, names: Names) -> str:

@@ -19,7 +19,7 @@ from shared.contracts.drifts import DriftEnded, DriftFound
 from shared.contracts.envelope import Envelope
 from shared.contracts.records import PositionOpened, PositionResized, TradeClosed
 from shared.contracts.registry import EventBody
-from shared.contracts.signals import SignalExitRefused
+from shared.contracts.signals import EntryRefused, SignalExitRefused
 
 GROUP: Final = "notifier"
 TYPES: Final = (PositionOpened.type, PositionResized.type, TradeClosed.type, *ALARMS)
@@ -91,7 +91,7 @@ def _about(body: EventBody) -> tuple[int | None, int | None]:
             return body.scope_id if body.scope == "strategy" else None, body.account_id
         case DriftFound() | DriftEnded():
             return body.strategy_id or None, body.account_id  # 0: no single strategy's
-        case SignalExitRefused() | RollDue() | RollDone() | WindowEnded():
+        case EntryRefused() | SignalExitRefused() | RollDue() | RollDone() | WindowEnded():
             return body.strategy_id, body.account_id
         case StrategyQuiet():
             return body.strategy_id, None

@@ -16,8 +16,9 @@ from shared.contracts.controls import ControlSaid
 from shared.contracts.drifts import DriftEnded, DriftFound
 from shared.contracts.records import PositionOpened, PositionResized, TradeClosed
 from shared.contracts.registry import EventBody
-from shared.contracts.signals import SignalExitRefused
+from shared.contracts.signals import EntryRefused, SignalExitRefused
 from shared.domain.ids import event_id
+from shared.domain.plan import Disposition
 
 _TAKE_PROFIT = "Take Profit"
 _STOP_LOSS = "Stop Loss"
@@ -33,6 +34,7 @@ class Kind(StrEnum):
     RISK = "risk"
     DRIFT = "drift"
     EXIT_REFUSED = "exit_refused"
+    ENTRY_REFUSED = "entry_refused"
     CONTROL = "control"
     WINDOW = "window"
     ROLL = "roll"
@@ -73,6 +75,7 @@ _ALARMS: Final[Mapping[type[EventBody], Kind]] = {
     DriftFound: Kind.DRIFT,
     DriftEnded: Kind.DRIFT,
     SignalExitRefused: Kind.EXIT_REFUSED,
+    EntryRefused: Kind.ENTRY_REFUSED,
     ControlSaid: Kind.CONTROL,
     WindowEnded: Kind.WINDOW,
     RollDue: Kind.ROLL,
@@ -99,6 +102,8 @@ def notice_of(body: EventBody, envelope_id: UUID) -> Notice | None:
             return Notice(Kind.TARGET_HIT, envelope_id, False) if reason == _TAKE_PROFIT else None
         case DriftEnded(ending="changed"):
             return None  # the difference in its place is told
+        case EntryRefused(disposition=Disposition.SKIPPED):
+            return None  # there was nothing to add to any more
         case _:
             kind = _ALARMS.get(type(body))
             return None if kind is None else Notice(kind, envelope_id, False)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from execution.ledger.journal import Journal
 from execution.ledger.rows import insert_intents, row_of, tick_of
+from execution.ledger.unasked import tell_refused
 from shared.db.scenes import Setup, load_scenes, load_setup
 from shared.db.standings import load_standings
 from shared.db.uow import read_only, unit_of_work
@@ -123,7 +124,10 @@ class PostgresAveraging:
             verdict = decide(now, opener, setup.strategy, setup.links[0], scene)
             if isinstance(verdict, Plan):
                 await _write(journal, verdict, now, setup)
-                await journal.close()
+            else:
+                leg = add_leg(now.tried + 1)
+                await tell_refused(journal, _origin(now, setup), leg, now.contract, verdict)
+            await journal.close()
             return verdict
 
 
@@ -161,14 +165,18 @@ async def _scene(connection: AsyncConnection, setup: Setup, journal: Journal) ->
     return in_scene(scenes[account], known, account, strategy)
 
 
-async def _write(journal: Journal, plan: Plan, sinking: Sinking, setup: Setup) -> None:
-    origin = Origin(
+def _origin(sinking: Sinking, setup: Setup) -> Origin:
+    return Origin(
         setup.strategy.user_id,
         sinking.account_id,
         sinking.strategy_id,
         Cause.AVERAGE,
         sinking.opener_seq,
     )
+
+
+async def _write(journal: Journal, plan: Plan, sinking: Sinking, setup: Setup) -> None:
+    origin = _origin(sinking, setup)
     leg = add_leg(sinking.tried + 1)
     rows = [
         row_of(order, draft.root, journal.next_intent_seq(sinking.account_id), journal.now)

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from execution.ledger.journal import Journal
+from execution.ledger.unasked import tell_ended
 from shared.contracts.signals import SignalDecided
 from shared.domain.ids import AccountId, IntentId, SignalId
 from shared.domain.order import IntentState, states_before
@@ -31,7 +32,8 @@ _END: Final = text("""
     FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:codes AS text[]),
                 CAST(:messages AS text[])) AS e(id, state, code, message)
     WHERE i.id = e.id AND i.state = ANY (CAST(:allowed AS text[]))
-    RETURNING i.id
+    RETURNING i.id, i.account_id, i.account_seq, i.strategy_id, i.contract, i.cause, i.role,
+      i.state, i.code, i.message
 """)
 _END_LEGS: Final = text("""
     UPDATE intents SET state = 'CANCELLED', code = 'entry.not_placed', ended_at = :now
@@ -75,6 +77,7 @@ _COMPARED: Final = text("""
 
 async def end_intents(journal: Journal, endings: Sequence[Ending]) -> None:
     """End these intents (ends of one state at a time share a statement) and their decisions."""
+    over: list[Any] = []
     for state in sorted({ending.state for ending in endings}):
         some = [ending for ending in endings if ending.state is state]
         ended = await journal.connection.execute(
@@ -88,9 +91,12 @@ async def end_intents(journal: Journal, endings: Sequence[Ending]) -> None:
                 "now": journal.now,
             },
         )
+        rows = ended.all()
+        over += rows
         await journal.connection.execute(
-            _END_LEGS, {"parents": [row.id for row in ended], "now": journal.now}
+            _END_LEGS, {"parents": [row.id for row in rows], "now": journal.now}
         )
+    tell_ended(journal, over, {ending.intent: ending.detail for ending in endings})
     compared = [
         {"id": ending.intent, "detail": json.dumps(ending.detail)}
         for ending in endings

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from execution.ledger.journal import Journal
 from execution.ledger.rows import insert_intents, row_of
+from execution.ledger.unasked import tell_refused
 from shared.db.scenes import load_scenes, load_setup
 from shared.db.standings import load_standings
 from shared.db.uow import read_only, unit_of_work
@@ -100,8 +101,7 @@ class PostgresHealing:
             if not await _still(connection, wound):
                 return None
             verdict = await _judge(connection, journal, wound, decide)
-            if isinstance(verdict, Plan):
-                await journal.close()
+            await journal.close()
             return verdict
 
     async def intruders(self, held: Sequence[Lease]) -> list[Intruder]:
@@ -149,8 +149,10 @@ async def _judge(
     known = await load_standings(connection, [account], [strategy.id], journal.now)
     scene = in_scene(scenes[account], known, account, strategy)
     verdict = decide(wound, strategy, links[0], scene)
-    if isinstance(verdict, Plan):
-        origin = Origin(strategy.user_id, account, strategy.id, Cause.HEAL, wound.drift_id)
+    origin = Origin(strategy.user_id, account, strategy.id, Cause.HEAL, wound.drift_id)
+    if isinstance(verdict, Denied):
+        await tell_refused(journal, origin, "heal", wound.contract, verdict)
+    else:
         rows = [
             row_of(order, draft.root, journal.next_intent_seq(account), journal.now)
             for draft in verdict.drafts

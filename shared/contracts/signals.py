@@ -1,4 +1,4 @@
-"""Events about signals: accepted by api, decided on by execution."""
+"""Events about signals and entries: accepted by api, decided on by execution."""
 
 from __future__ import annotations
 
@@ -47,3 +47,24 @@ class SignalExitRefused(EventBody):
     account_id: int
     code: str
     message: str
+
+
+@register
+class EntryRefused(EventBody):
+    """An entry that no alert asked for by itself was refused: an add against the price, a mending.
+
+    `cause` is `average` or `heal`. `compared` holds the values that were compared, where the
+    refusal compared any. A refusal that stands is told once, however often it is repeated.
+    """
+
+    type: ClassVar[str] = "entry.refused.v1"
+    stream: ClassVar[str] = EVENTS
+
+    strategy_id: int
+    account_id: int
+    contract: str
+    cause: str
+    disposition: str
+    code: str
+    message: str
+    compared: dict[str, str]

@@ -40,7 +40,7 @@ from shared.contracts.records import (
     TradeClosed,
 )
 from shared.contracts.settings import AccountEdited, StrategyEdited
-from shared.contracts.signals import SignalDecided, SignalExitRefused
+from shared.contracts.signals import EntryRefused, SignalDecided, SignalExitRefused
 
 BigId = Annotated[int, PlainSerializer(str, return_type=str)]
 
@@ -197,6 +197,10 @@ class RiskNoticeData(RiskReached):
 
 class ExitRefusedData(SignalExitRefused):
     event: Literal["exit_refused"] = "exit_refused"
+
+
+class EntryRefusedData(EntryRefused):
+    event: Literal["entry_refused"] = "entry_refused"
 
 
 class DriftFoundData(DriftFound):

@@ -33,5 +33,6 @@ class Averaging(Protocol):
         """Read the position again, judge the next add and commit its intents, in one transaction.
 
         The n-th add of a position exists at most once, whoever asks and however often. A refusal
-        leaves nothing behind. None: it is not there any more, or not due.
+        leaves one event, `EntryRefused`, for each add and reason. None: it is not there any more,
+        or not due.
         """

@@ -98,6 +98,13 @@ async def adds(world: World) -> list[Row]:
     return await world.rows("intents", cause="average", role="entry")
 
 
+async def refusals(world: World) -> list[tuple[str, str, str, dict[str, str]]]:
+    """What the owner was told of adds that were not made."""
+    told = [row["body"] for row in await world.rows("outbox", type="entry.refused.v1")]
+    assert all(body["cause"] == "average" for body in told)
+    return [(b["disposition"], b["code"], b["message"], b["compared"]) for b in told]
+
+
 async def test_a_step_against_the_position_adds_once_with_a_bracket(world: World) -> None:
     await hold(world)
     assert await add(world, "19995.25") is None
@@ -135,6 +142,8 @@ async def test_nothing_is_added_at_the_positions_stop(world: World) -> None:
     assert (await claim_at(world, "19974.75")).claimed == ()
     (row,) = await adds(world)
     assert (row["state"], row["code"]) == ("SKIPPED", "average.stopped")
+    ((disposition, code, _, _),) = await refusals(world)
+    assert (disposition, code) == ("SKIPPED", "average.stopped")
 
 
 async def test_an_add_whose_position_has_ended_does_not_leave(world: World) -> None:
@@ -221,6 +230,32 @@ async def test_an_add_meets_every_gate_of_an_entry(
     assert isinstance(denied, Denied)
     assert denied.code == code
     assert await adds(world) == []
+    assert await refusals(world) == [("BLOCKED", code, denied.message, denied.detail)]
+
+
+async def test_a_refusal_that_stands_is_told_once_and_another_reason_anew(world: World) -> None:
+    await hold(world)
+    await world.set_rules(RULES.model_copy(update={"limits": Limits(max_order_contracts=1)}))
+    for price in ("19995", "19994", "19995"):
+        assert isinstance(await add(world, price), Denied)
+    assert [code for _, code, _, _ in await refusals(world)] == ["limits.strategy_order"]
+    await world.say(Scope.ACCOUNT, world.accounts[0], Word.PAUSE)
+    assert isinstance(await add(world, "19995"), Denied)
+    told = [code for _, code, _, _ in await refusals(world)]
+    assert told == ["limits.strategy_order", "pause.account"]
+    (first, second) = await world.rows("outbox", type="entry.refused.v1")
+    assert second["seq"] > first["seq"]
+
+
+async def test_what_refuses_an_add_as_it_leaves_is_told_too(world: World) -> None:
+    await hold(world)
+    assert isinstance(await add(world, "19995"), Plan)
+    await world.say(Scope.ACCOUNT, world.accounts[0], Word.PAUSE)
+    assert (await claim_at(world, "19995")).claimed == ()
+    (told,) = await refusals(world)
+    assert told[:2] == ("BLOCKED", "pause.account")
+    await claim_at(world, "19995")
+    assert len(await refusals(world)) == 1
 
 
 async def test_a_word_of_a_person_stops_it(world: World) -> None:

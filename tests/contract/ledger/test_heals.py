@@ -52,8 +52,11 @@ async def test_what_was_closed_is_entered_once(world: World) -> None:
 async def test_what_a_gate_refuses_is_not_entered(world: World) -> None:
     (wound,) = await wounded(world)
     await world.switch_strategy(active=False)
-    assert isinstance(await healing_of(world).heal(wound, decide_heal), Denied)
+    for _ in range(2):
+        assert isinstance(await healing_of(world).heal(wound, decide_heal), Denied)
     assert await entries(world) == []
+    (told,) = await world.rows("outbox", type="entry.refused.v1")
+    assert (told["body"]["cause"], told["body"]["code"]) == ("heal", "strategy.disabled")
 
 
 @pytest.mark.parametrize("signal", [BUY, CLOSE])

@@ -12,6 +12,7 @@ from tests.unit.notifier.test_alarms import (
     DONE,
     DUE,
     ENDED,
+    NO_ADD,
     PARTED,
     QUIET,
     REACHED,
@@ -24,18 +25,18 @@ async def test_each_alarm_is_a_numbered_frame_of_its_owner(
 ) -> None:
     bob = await house.add_user("Bob")
     async with signed_in(gateway.url, alice) as client, signed_in(gateway.url, bob) as other:
-        for body in (REACHED, REFUSED, PARTED, AGREED, DUE, DONE, ENDED, QUIET):
+        for body in (REACHED, REFUSED, NO_ADD, PARTED, AGREED, DUE, DONE, ENDED, QUIET):
             await house.tell_user(alice, body)
         await house.say(alice, Scope.USER, alice.id, Word.PAUSE)
         await client.until_type("CONTROL")
         assert sorted(frame["data"]["event"] for frame in client.of("NOTICE")) == [
-            "drift_ended", "drift_found", "exit_refused", "risk_reached", "roll_done", "roll_due",
-            "strategy_quiet", "window_ended",
+            "drift_ended", "drift_found", "entry_refused", "exit_refused", "risk_reached",
+            "roll_done", "roll_due", "strategy_quiet", "window_ended",
         ]  # fmt: skip
         (said,) = client.of("CONTROL")
         assert (said["data"]["word"], said["data"]["scope"]) == ("pause", "user")
         numbers = [frame["seq"] for frame in (*client.of("NOTICE"), said)]
-        assert sorted(numbers) == list(range(min(numbers), min(numbers) + 9))
+        assert sorted(numbers) == list(range(min(numbers), min(numbers) + 10))
         await house.say(bob, Scope.USER, bob.id, Word.RESUME)
         await other.until_type("CONTROL")
         assert (len(other.of("CONTROL")), other.of("NOTICE")) == (1, [])

@@ -23,6 +23,7 @@ from tests.simulation.ledger.decisions import insert
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.ledger.protection import held_of
 from tests.simulation.ledger.scenes import link_of, opener_of, scene_of
+from tests.simulation.ledger.unasked import tell_refused
 from tests.simulation.rows import IntentRow, PositionRow
 from tests.simulation.store import Store
 
@@ -63,15 +64,17 @@ def _decided(store: Store, now: Sinking, price: Decimal, decide: DecideAverage) 
     signal = None if now.opener_signal is None else store.signals.one(now.opener_signal)
     opener = None if signal is None else signal_from_json(signal.content)
     verdict = decide(now, opener, strategy, link, replace(scene, quote=price))
-    if isinstance(verdict, Plan):
-        account, cause = now.account_id, Cause.AVERAGE
-        origin = Origin(strategy.user_id, account, strategy.id, cause, now.opener_seq)
-        journal = Journal.open(store, [account], at)
+    account, cause = now.account_id, Cause.AVERAGE
+    origin = Origin(strategy.user_id, account, strategy.id, cause, now.opener_seq)
+    journal = Journal.open(store, [account], at)
+    if isinstance(verdict, Denied):
+        tell_refused(journal, origin, add_leg(now.tried + 1), now.contract, verdict)
+    else:
         for draft in verdict.drafts:
             named = replace(draft, leg=add_leg(now.tried + 1))
             for order in orders_of(named, origin, at + ADD_WITHIN):
                 insert(journal, order, draft.root)
-        journal.close()
+    journal.close()
     return verdict
 
 

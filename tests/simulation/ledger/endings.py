@@ -9,6 +9,7 @@ from shared.contracts.signals import SignalDecided
 from shared.domain.ids import IntentId
 from shared.domain.order import IntentState, Role, may_follow
 from tests.simulation.ledger.journal import Journal
+from tests.simulation.ledger.unasked import tell_ended
 from tests.simulation.rows import DecisionRow, IntentRow
 
 
@@ -24,21 +25,23 @@ class Ending:
 def end_intents(journal: Journal, endings: Sequence[Ending]) -> None:
     """End those whose state allows it; the others only have their decisions looked at."""
     intents = journal.store.intents
+    over = []
     for ending in endings:
         _compare(journal, ending)
         row = intents.get(ending.intent)
         if row is None or not may_follow(row.state, ending.state):
             continue
-        intents.change(
-            replace(
-                row,
-                state=ending.state,
-                code=ending.code,
-                message=ending.message,
-                ended_at=journal.now,
-            )
+        ended = replace(
+            row,
+            state=ending.state,
+            code=ending.code,
+            message=ending.message,
+            ended_at=journal.now,
         )
+        intents.change(ended)
+        over.append((ended, ending.detail))
         _end_legs(journal, ending.intent)
+    tell_ended(journal, over)
     end_decisions(journal, [ending.intent for ending in endings])
 
 

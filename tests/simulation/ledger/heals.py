@@ -19,6 +19,7 @@ from tests.simulation.ledger import standings
 from tests.simulation.ledger.decisions import insert, undecided
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.ledger.scenes import link_of, scene_of
+from tests.simulation.ledger.unasked import tell_refused
 from tests.simulation.rows import DriftRow, IntentRow
 from tests.simulation.store import Store
 
@@ -77,13 +78,15 @@ def _judged(store: Store, wound: Wound, decide: DecideHeal) -> Plan | Denied | N
     known = standings.load(store, [account], [strategy.id], at)
     scene = in_scene(scene_of(store, strategy, [link], link, at), known, account, strategy)
     verdict = decide(wound, strategy, link, scene)
-    if isinstance(verdict, Plan):
-        origin = Origin(strategy.user_id, account, strategy.id, Cause.HEAL, wound.drift_id)
-        journal = Journal.open(store, [account], at)
+    origin = Origin(strategy.user_id, account, strategy.id, Cause.HEAL, wound.drift_id)
+    journal = Journal.open(store, [account], at)
+    if isinstance(verdict, Denied):
+        tell_refused(journal, origin, "heal", wound.contract, verdict)
+    else:
         for draft in verdict.drafts:
             for order in orders_of(draft, origin, at + HEAL_WITHIN):
                 insert(journal, order, draft.root)
-        journal.close()
+    journal.close()
     return verdict
 
 

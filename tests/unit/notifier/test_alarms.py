@@ -17,7 +17,7 @@ from shared.contracts.calendar import RollDone, RollDue, StrategyQuiet, WindowEn
 from shared.contracts.controls import ControlSaid
 from shared.contracts.drifts import DriftEnded, DriftFound
 from shared.contracts.registry import EventBody
-from shared.contracts.signals import SignalExitRefused
+from shared.contracts.signals import EntryRefused, SignalExitRefused
 from shared.domain.drift import DriftKind
 
 NOON = datetime(2026, 11, 2, 17, 30, tzinfo=UTC)
@@ -41,6 +41,11 @@ SAID = ControlSaid(
 REFUSED = SignalExitRefused(
     signal_id=9, strategy_id=3, account_id=1, code="strategy.disabled",
     message="The strategy is switched off.",
+)  # fmt: skip
+NO_ADD = EntryRefused(
+    **POSITION, cause="average", disposition="BLOCKED", code="limits.strategy_order",
+    message="3 contracts in one order; the strategy allows 2.",
+    compared={"contracts": "3", "limit": "2"},
 )  # fmt: skip
 PARTED = DriftFound(
     **POSITION, drift_id=5, root="NQ", code="drift.manual_exit", policy="alarm", holds_entries=True,
@@ -80,6 +85,14 @@ EXPECTED = [
             "**An exit was NOT carried out**: the alert would have closed a position\n"
             "The strategy is switched off.\n"
             f"Close it by hand, or switch it on and send the alert again.\n{HERE}"
+        ),
+    ),
+    (
+        NO_ADD,
+        Kind.ENTRY_REFUSED,
+        (
+            "**Averaging down was refused**: NQZ6\n"
+            f"3 contracts in one order; the strategy allows 2.\n{HERE}"
         ),
     ),
     (
@@ -176,6 +189,10 @@ def test_every_drift_has_a_name_of_its_own(kind: DriftKind) -> None:
 )
 def test_how_a_drift_ended(ending: str, has: str) -> None:
     assert has in render(Kind.DRIFT, AGREED.model_copy(update={"ending": ending}), NAMES)
+
+
+def test_an_add_to_what_is_gone_is_no_news() -> None:
+    assert notice_of(NO_ADD.model_copy(update={"disposition": "SKIPPED"}), uuid4()) is None
 
 
 def test_a_drift_that_only_changed_is_told_once() -> None:
