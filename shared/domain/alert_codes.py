@@ -47,7 +47,7 @@ MEANINGS: Final = {
     ParseCode.QUANTITY: "A size is not a whole number of contracts, 0 to 10,000, or not a percent.",
     ParseCode.PRICE: "A price is not a finite number, or `18,000` could be two numbers.",
     ParseCode.SENTIMENT: "A position is not long, short or flat.",
-    ParseCode.ORDER_TYPE: "Not market, limit or stop, or without exactly the price it needs.",
+    ParseCode.ORDER_TYPE: "Not market, limit, stop or stop limit, or not with just its prices.",
     ParseCode.CONTRADICTION: "Two fields cannot both be true.",
     ParseCode.BRACKET: "A stop or target has no certain unit, is zero, negative or out of range.",
     ParseCode.CONFUSABLE: "A field's name has letters that only look like others.",

@@ -26,7 +26,10 @@ JSON_DIALECT: Final = "json"
 
 _COUNTED: Final = frozenset({"fixed_quantity", "contracts"})
 _WHOLE: Final = Decimal(100)
-_ORDER_TYPES: Final = {order_type.value: order_type for order_type in SignalOrderType}
+_JOINERS: Final = str.maketrans("", "", " _-")
+_ORDER_TYPES: Final = {each.value.translate(_JOINERS): each for each in SignalOrderType}
+_WANTS_LIMIT: Final = frozenset({SignalOrderType.LIMIT, SignalOrderType.STOP_LIMIT})
+_WANTS_STOP: Final = frozenset({SignalOrderType.STOP, SignalOrderType.STOP_LIMIT})
 
 
 def json_fields(body: AlertBody) -> AlertFields | None:
@@ -285,24 +288,25 @@ def _with_details(signal: Signal, fields: AlertFields) -> Signal:
 
 
 def _with_order_type(signal: Signal, fields: AlertFields) -> Signal:
-    """Exactly the price its type asks for: anything else would be a guess of ours."""
+    """Exactly the prices its type asks for: anything else would be a guess of ours."""
     word = fields.text(*names.ORDER_TYPE, code=ParseCode.ORDER_TYPE)
     order_type = SignalOrderType.MARKET if word is None else _order_type(word)
     limit = fields.price(*names.LIMIT_PRICE)
     stop = fields.price(*names.STOP_PRICE)
-    wants_limit = order_type is SignalOrderType.LIMIT
-    wants_stop = order_type is SignalOrderType.STOP
+    wants_limit, wants_stop = order_type in _WANTS_LIMIT, order_type in _WANTS_STOP
     if (limit is not None) != wants_limit or (stop is not None) != wants_stop:
         raise refusal(
             ParseCode.ORDER_TYPE,
-            "A limit order has limit_price, a stop order stop_price, a market order neither.",
+            "A limit order has limit_price, a stop order stop_price, a stop limit order both, a "
+            "market order neither.",
             order_type=str(order_type),
         )
     return replace(signal, order_type=order_type, limit_price=limit, stop_price=stop)
 
 
 def _order_type(word: str) -> SignalOrderType:
-    order_type = _ORDER_TYPES.get(word.lower())
+    order_type = _ORDER_TYPES.get(word.lower().translate(_JOINERS))
     if order_type is None:
-        raise refusal(ParseCode.ORDER_TYPE, "An order type is market, limit or stop.", value=word)
+        says = "An order type is market, limit, stop or stop limit."
+        raise refusal(ParseCode.ORDER_TYPE, says, value=word)
     return order_type

@@ -41,6 +41,7 @@ class SignalOrderType(StrEnum):
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"
+    STOP_LIMIT = "stop_limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,11 @@ class Signal:
     Quantities are contracts as the alert counts them, before the strategy's own sizing.
     `close_percent` is of the position, above 0 and below 100 (100 is a CLOSE of all).
     `sentiment` is the position after the order, `prev_sentiment` the one before it. `price` is
-    a reference only. `targets` (nearest first as written), `stop` and `trail` come with what may
-    enter, never with CLOSE, CANCEL or a TARGET of 0; `trail` is the distance at which the stop
-    follows, never a PRICE, and stands without a `stop`.
+    a reference only. Of a STOP_LIMIT `stop_price` is the trigger; from then on it is a limit order
+    at `limit_price`, on whichever side of the trigger that lies. `targets` (nearest first as
+    written), `stop` and `trail` come with what may enter, never with CLOSE, CANCEL or a TARGET of
+    0; `trail` is the distance at which the stop follows, never a PRICE, and stands without a
+    `stop`.
     `order_id` is Pine's name for the order, the same each time, and therefore
     never evidence that two alerts are one. `alert_time` is UTC and may be the time of a bar.
     """

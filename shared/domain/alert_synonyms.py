@@ -59,7 +59,7 @@ FIELDS: Final = {
     "position before": PREV_MARKET_POSITION,
     "size of the position afterwards": (*MARKET_POSITION_SIZE, *POSITION_SIZE),
     "price at the alert, a reference only": PRICE,
-    "order type (market, limit, stop)": ORDER_TYPE,
+    "order type (market, limit, stop, stop limit)": ORDER_TYPE,
     "limit price": LIMIT_PRICE,
     "stop price of an entry": STOP_PRICE,
     "strategy, for information": STRATEGY,

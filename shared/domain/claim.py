@@ -157,9 +157,10 @@ def _with_legs(candidate: Candidate, base: Decimal | None) -> Verdict:
     intent = candidate.intent
     if base is not None:
         legs = [priced(leg, intent.action, base, candidate.tick) for leg in candidate.legs]
-        wrong = wrong_side(legs, intent.action, base)
-        if wrong is not None:
-            return _refused_side(wrong, base)
+        for price in _fills_from(intent, base):
+            wrong = wrong_side(legs, intent.action, price)
+            if wrong is not None:
+                return _refused_side(wrong, price)
         qty = intent.qty_contracts
         leaving = tuple(replace(leg, qty_contracts=qty) for leg in legs if leg.rung == 0)
         return Send(replace(intent, reference_price=base), leaving)
@@ -205,6 +206,17 @@ def _base(intent: OrderIntent, quote: Decimal | None) -> Decimal | None:
         if price is not None:
             return price
     return None
+
+
+def _fills_from(intent: OrderIntent, base: Decimal) -> Iterator[Decimal]:
+    """The prices between which an order fills: of a stop limit from its trigger to its limit.
+
+    With a limit short of the trigger it fills at the limit, as if it had always rested there.
+    """
+    yield base
+    limit, trigger = intent.price, intent.stop_price
+    if limit is not None and trigger is not None and (limit - trigger) * intent.action.sign > 0:
+        yield trigger
 
 
 def stale() -> End:

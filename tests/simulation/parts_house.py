@@ -53,6 +53,10 @@ class House:
         limit = replace(_ORDER, order_type=SignalOrderType.LIMIT, limit_price=price)
         self._say(replace(limit, side=Side.BUY, quantity=qty), 0)
 
+    def stop_limit(self, qty: int, trigger: Decimal, limit: Decimal) -> None:
+        order = replace(_ORDER, order_type=SignalOrderType.STOP_LIMIT, stop_price=trigger)
+        self._say(replace(order, side=Side.BUY, quantity=qty, limit_price=limit), 0)
+
     def take_back(self) -> None:
         self._say(Signal(kind=SignalKind.CANCEL, dialect="test"), 0)
 

@@ -12,11 +12,13 @@ from shared.domain.errors import InvalidInput
 
 _SIDE: Final = {Side.BUY: 1, Side.SELL: -1}
 _STAND: Final = {Sentiment.LONG: 1, Sentiment.SHORT: -1, Sentiment.FLAT: 0}
-# A fade of "buy if it falls to 100" is "sell if it falls to 100": a limit becomes a stop.
+# A fade of "buy if it falls to 100" is "sell if it falls to 100": a limit becomes a stop. A stop
+# limit has no such opposite: a gate refuses the entry, and what it closes is closed.
 _MIRRORED: Final = {
     SignalOrderType.MARKET: SignalOrderType.MARKET,
     SignalOrderType.LIMIT: SignalOrderType.STOP,
     SignalOrderType.STOP: SignalOrderType.LIMIT,
+    SignalOrderType.STOP_LIMIT: SignalOrderType.STOP_LIMIT,
 }
 
 
@@ -64,8 +66,8 @@ def inverted(signal: Signal) -> Signal:
     Prices stay where they are, so that what was its target is our stop; of several targets the
     nearest is.
     """
-    limit = signal.order_type is SignalOrderType.LIMIT
-    stop = signal.order_type is SignalOrderType.STOP
+    limit = signal.order_type in (SignalOrderType.LIMIT, SignalOrderType.STOP_LIMIT)
+    stop = signal.order_type in (SignalOrderType.STOP, SignalOrderType.STOP_LIMIT)
     return replace(
         signal,
         side=None if signal.side is None else signal.side.opposite,

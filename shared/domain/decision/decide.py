@@ -37,7 +37,10 @@ _ORDERS: Final = {
     SignalOrderType.MARKET: OrderType.MARKET,
     SignalOrderType.LIMIT: OrderType.LIMIT,
     SignalOrderType.STOP: OrderType.STOP,
+    SignalOrderType.STOP_LIMIT: OrderType.STOP_LIMIT,
 }
+_LIMITED: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+_TRIGGERED: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 _BARE: Final = Signal(kind=SignalKind.ORDER, dialect="")
 _FORBIDDEN_SIDE: Final = {Direction.LONG_ONLY: -1, Direction.SHORT_ONLY: 1, Direction.BOTH: 0}
 
@@ -244,8 +247,8 @@ def _entry(question: _Question, market: Market, move: Move, sized: Sized, held: 
     signal, product = question.signal, product_of(market.root)
     action, tick = Action.BUY if question.ask.side > 0 else Action.SELL, product.tick_size
     order_type = _ORDERS[signal.order_type]
-    limit = signal.limit_price if order_type is OrderType.LIMIT else None
-    trigger = signal.stop_price if order_type is OrderType.STOP else None
+    limit = signal.limit_price if order_type in _LIMITED else None
+    trigger = signal.stop_price if order_type in _TRIGGERED else None
     return Entry(
         move=move,
         action=action,

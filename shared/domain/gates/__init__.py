@@ -43,6 +43,7 @@ GATES: Final[tuple[Gate, ...]] = (
     pace.add_too_soon,
     pace.cooling_down,
     pace.braked,
+    price.without_opposite,
     price.stop_behind_market,
     price.out_of_band,
     limits.over_order_limit,

@@ -12,6 +12,7 @@ from typing import Final
 from shared.domain.decision.entry import Entry
 from shared.domain.gates.refusal import Refusal
 from shared.domain.money import EXACT
+from shared.domain.order import OrderType
 from shared.domain.plan import Denied
 
 STOP_SIDE: Final = Refusal(
@@ -24,7 +25,19 @@ BAND: Final = Refusal(
     "the distance of a limit or stop entry from the quote, in percent of it",
     "{price} is more than {percent} % from the market, which is at {quote}.",
 )
-REFUSALS: Final = (STOP_SIDE, BAND)
+NO_OPPOSITE: Final = Refusal(
+    "price.no_opposite",
+    "the order type, for a strategy that trades against its alerts",
+    "A {order} entry has no exact opposite to be traded instead.",
+)
+REFUSALS: Final = (NO_OPPOSITE, STOP_SIDE, BAND)
+
+
+def without_opposite(entry: Entry) -> Denied | None:
+    """An inverse strategy enters where its alert would have; no order sells where this one buys."""
+    if entry.strategy.rules.inverse and entry.order_type is OrderType.STOP_LIMIT:
+        return NO_OPPOSITE.deny(order=entry.order_type)
+    return None
 
 
 def stop_behind_market(entry: Entry) -> Denied | None:

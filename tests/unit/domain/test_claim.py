@@ -77,6 +77,39 @@ def test_the_price_of_a_limit_entry_beats_every_estimate() -> None:
     assert verdict.legs[0].stop_price == Decimal("19897.50")
 
 
+STOP_LIMIT = replace(
+    ENTRY, order_type=OrderType.STOP_LIMIT, stop_price=Decimal(20010), price=Decimal(20011)
+)
+
+
+def test_legs_of_a_stop_limit_are_measured_from_its_limit() -> None:
+    verdict = judge(candidate(STOP_LIMIT, TARGET, STOP), NOW, Decimal(20000))
+    assert isinstance(verdict, Send)
+    target, stop = verdict.legs
+    assert (target.price, stop.stop_price) == (Decimal(20016), Decimal("20008.50"))
+    assert (verdict.intent.price, verdict.intent.stop_price) == (Decimal(20011), Decimal(20010))
+
+
+@pytest.mark.parametrize(("limit", "refused"), [("20012.25", False), ("20012.50", True)])
+def test_a_stop_within_the_range_of_a_stop_limit_is_refused(limit: str, refused: bool) -> None:
+    """Ten ticks below the limit; the order may fill from its trigger on."""
+    entry = replace(STOP_LIMIT, price=Decimal(limit))
+    verdict = judge(candidate(entry, STOP), NOW, Decimal(20000))
+    assert isinstance(verdict, End) == refused
+    if isinstance(verdict, End):
+        assert verdict.code == "bracket.wrong_side"
+        assert "With the price at 20010," in verdict.message
+
+
+def test_a_stop_limit_short_of_its_trigger_is_a_limit_order_from_then_on() -> None:
+    back = replace(STOP_LIMIT, price=Decimal(20000))
+    verdict = judge(candidate(back, TARGET, STOP), NOW, Decimal(19990))
+    assert isinstance(verdict, Send)
+    assert [leg.price or leg.stop_price for leg in verdict.legs] == [
+        Decimal(20005), Decimal("19997.50"),
+    ]  # fmt: skip
+
+
 def test_a_bracket_without_any_price_leaves_as_distances() -> None:
     verdict = judge(candidate(ENTRY, TARGET, STOP), NOW, None)
     assert verdict == Send(ENTRY, (TARGET, STOP))

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.alert_signal import Sentiment, Side, Signal, SignalKind
+from shared.domain.alert_signal import Sentiment, Side, Signal, SignalKind, SignalOrderType
 from shared.domain.calendar import trade_date
 from shared.domain.decision.ask import ask_of, inverted
 from shared.domain.decision.decide import decide
 from shared.domain.decision.scene import Scene
 from shared.domain.errors import InvalidInput
 from shared.domain.ids import AccountId, StrategyId, UserId
-from shared.domain.order import Role
+from shared.domain.order import OrderType, Role
 from shared.domain.plan import Book, Denied, Held, Plan
 from shared.domain.rules import StrategyRules
 from shared.domain.rules.bracket import plain_bracket
@@ -223,6 +223,32 @@ def test_an_inverse_strategy_mirrors_and_twice_is_as_before() -> None:
     assert verdict.drafts[0].action.sign < 0
     for signal in signals():
         assert inverted(inverted(signal)) == signal
+
+
+STOP_LIMIT = replace(
+    ORDER, side=Side.BUY, quantity=1, order_type=SignalOrderType.STOP_LIMIT,
+    stop_price=Decimal("20010.1"), limit_price=Decimal(20011),
+)  # fmt: skip
+
+
+def test_a_stop_limit_entry_has_both_its_prices_on_the_tick() -> None:
+    verdict = decide(STOP_LIMIT, STRATEGY, LINK, scene(0))
+    assert isinstance(verdict, Plan)
+    (draft,) = verdict.drafts
+    assert (draft.order_type, draft.stop_price, draft.price) == (
+        OrderType.STOP_LIMIT, Decimal(20010), Decimal(20011),
+    )  # fmt: skip
+
+
+def test_of_an_inverse_stop_limit_only_the_exit_goes() -> None:
+    inverse = replace(STRATEGY, rules=StrategyRules(inverse=True))
+    denied = decide(STOP_LIMIT, inverse, LINK, scene(0))
+    assert isinstance(denied, Denied)
+    assert denied.code == "price.no_opposite"
+    turned = decide(STOP_LIMIT, inverse, LINK, scene(2))
+    assert isinstance(turned, Plan)
+    assert [draft.role for draft in turned.drafts] == [Role.EXIT]
+    assert turned.withheld == denied
 
 
 def test_a_part_without_a_number_is_not_guessed() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.domain.gates.age import expires_at, max_age_s
-from shared.domain.gates.price import out_of_band, stop_behind_market
+from shared.domain.gates.price import out_of_band, stop_behind_market, without_opposite
 from shared.domain.order import Action, OrderType
 from shared.domain.rules import AccountRules, StrategyRules
 from shared.domain.rules.entries import EntryRules
@@ -44,6 +44,19 @@ def test_a_stop_lies_ahead_of_the_market(order: Any, refused: bool) -> None:
     denied = stop_behind_market(entry(**order, scene={"quote": QUOTE}))
     assert (None if denied is None else denied.code) == ("price.stop_side" if refused else None)
     assert stop_behind_market(entry(**order)) is None
+
+
+@pytest.mark.parametrize(
+    ("order", "inverse", "code"),
+    [
+        (OrderType.STOP_LIMIT, True, "price.no_opposite"),
+        (OrderType.STOP_LIMIT, False, None),
+        (OrderType.STOP, True, None),
+    ],
+)
+def test_a_stop_limit_is_not_turned_round(order: OrderType, inverse: bool, code: str) -> None:
+    denied = without_opposite(entry(order_type=order, rules=StrategyRules(inverse=inverse)))
+    assert (None if denied is None else denied.code) == code
 
 
 def band(percent: str | None) -> Limits:
