@@ -48,7 +48,8 @@ _HELD: Final = text("""
       EXISTS (SELECT FROM intents i WHERE i.account_id = p.account_id
         AND i.strategy_id = :taker AND i.root = p.root
         -- What it did here later would count as its newest word on the position.
-        AND (i.ended_at IS NULL OR i.contract = p.contract AND i.account_seq > o.account_seq))
+        AND (i.ended_at IS NULL OR i.contract = p.contract AND CASE WHEN o.account_seq IS NULL
+          THEN i.created_at >= o.filled_at ELSE i.account_seq > o.account_seq END))
       OR EXISTS (SELECT FROM positions q WHERE q.account_id = p.account_id
         AND q.strategy_id = :taker AND q.root = p.root AND q.net_qty <> 0)
       OR EXISTS (SELECT FROM fills f WHERE f.account_id = p.account_id
@@ -63,7 +64,8 @@ _HELD: Final = text("""
           CASE action WHEN 'Buy' THEN qty ELSE -qty END AS signed
         FROM fills WHERE account_id = p.account_id AND strategy_id = :giver
           AND contract = p.contract AND active) r
-      JOIN intents e ON e.id = r.intent_id
+      -- What was given to it began without an order of its own.
+      LEFT JOIN intents e ON e.id = r.intent_id
       WHERE r.net = r.signed
       ORDER BY r.filled_at DESC, r.broker_fill_id DESC LIMIT 1) o ON true
     WHERE p.strategy_id = :giver AND p.net_qty <> 0

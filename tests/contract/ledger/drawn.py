@@ -21,7 +21,7 @@ from tests.fixtures.servers import DatabaseUrls
 _FORWARD: Final = ("signal", "send", "fills", "send", "fills", "answer", "facts")
 _FACTS: Final = ("full_read", "drift", "protect", "protect", "crash", "stuck")
 _OTHERS: Final = (
-    *("claim", "fan_out", "resolve", "command", "word", "limit"),
+    *("claim", "fan_out", "resolve", "command", "word", "limit", "hand_over"),
     *("lease", "login", "pause"),
 )
 # A third of the steps is two at once.

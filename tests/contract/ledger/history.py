@@ -31,6 +31,7 @@ from shared.ports.broker import (
 )
 from shared.ports.ledger import Claims, Lease, LegOffset, Naked, Riding
 from tests.contract.ledger import rumours
+from tests.contract.ledger.handing import handovers_of
 from tests.contract.ledger.plain import said
 from tests.contract.ledger.twin_world import TwinWorld
 from tests.contract.ledger.world import BUY, CLOSE, MAX_AGE_S, QUOTE, TABLES, Row, World
@@ -235,6 +236,18 @@ class History:
         for _ in range(rng.choice((1, 1, 2))):
             await self.both(lambda w: w.ledger.close_all(command))
         await self.both(lambda w: w.ledger.answer(command, "refused", "command.unknown", "?"))
+
+    async def do_hand_over(self, rng: Random) -> None:
+        """What one strategy holds becomes the other's, or stays with a reason."""
+        giver, taker = rng.choice(((0, 1), (0, 1), (1, 0), (1, 1)))
+        command = await self.both(
+            lambda w: w.ask(
+                "hand_over",
+                {"strategy_id": w.strategies[giver], "to_strategy_id": w.strategies[taker]},
+            )
+        )
+        for _ in range(rng.choice((1, 1, 2))):
+            await self.both(lambda w: handovers_of(w).carry_out(command))
 
     async def do_word(self, rng: Random) -> None:
         """Somebody stops or resumes; half of the time what was stopped is resumed at once."""

@@ -25,6 +25,7 @@ from shared.ports.agenda import Duty, Holding
 from shared.ports.averaging import ADD_WITHIN, Averaging
 from shared.ports.broker import Accepted, Refused
 from shared.ports.ledger import DRIFT, Claimed, Claims
+from tests.contract.ledger.plain import plain
 from tests.contract.ledger.postgres_world import PostgresWorld
 from tests.contract.ledger.test_agenda import agenda_of
 from tests.contract.ledger.twin_world import TwinWorld
@@ -230,7 +231,7 @@ async def test_an_add_meets_every_gate_of_an_entry(
     assert isinstance(denied, Denied)
     assert denied.code == code
     assert await adds(world) == []
-    assert await refusals(world) == [("BLOCKED", code, denied.message, denied.detail)]
+    assert await refusals(world) == [("BLOCKED", code, denied.message, plain(denied.detail))]
 
 
 async def test_a_refusal_that_stands_is_told_once_and_another_reason_anew(world: World) -> None:
