@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from shared.contracts.envelope import Envelope
 from shared.contracts.handovers import HandoverDetail, PositionHandedOver
-from shared.domain.ids import IntentId, StrategyId
+from shared.domain.ids import AccountId, IntentId, StrategyId
 from shared.domain.order import IntentState
 from shared.ports.ledger import Command
 from tests.simulation.ledger import wishes
@@ -90,13 +90,8 @@ def _held(store: Store, giver: StrategyId) -> Iterator[_Held]:
 
 def _fills(store: Store, position: PositionRow, owner: StrategyId) -> list[FillRow]:
     """Of an owner in the contract, as they came."""
-    key = (position.account_id, owner, position.contract)
-    rows = (
-        row
-        for row in store.fills.rows()
-        if row.active and (row.account_id, row.strategy_id, row.contract) == key
-    )
-    return sorted(rows, key=_at)
+    rows = store.fills.of_owner(position.account_id, owner, position.contract)
+    return sorted((row for row in rows if row.active), key=_at)
 
 
 def _at(fill: FillRow) -> tuple[datetime, int]:
@@ -153,9 +148,7 @@ def _meets(store: Store, position: PositionRow, opening: FillRow, taker: Strateg
         or any(held)
         or any(
             _at(row) >= _at(opening)
-            for row in store.fills.rows()
-            if (row.account_id, row.strategy_id, row.contract)
-            == (position.account_id, taker, position.contract)
+            for row in store.fills.of_owner(position.account_id, taker, position.contract)
         )
     )
 
@@ -166,11 +159,7 @@ def _move(
     store, position, opening = journal.store, held.position, held.opening
     assert opening is not None
     key = (position.account_id, giver, position.contract)
-    fills = [
-        row
-        for row in store.fills.rows()
-        if (row.account_id, row.strategy_id, row.contract) == key and _at(row) >= _at(opening)
-    ]
+    fills = [row for row in store.fills.of_owner(*key) if _at(row) >= _at(opening)]
     _rename(store, {row.intent_id for row in fills if row.intent_id is not None}, key, taker)
     for row in fills:
         moved = replace(row, strategy_id=taker)
@@ -194,11 +183,11 @@ def _move(
 
 
 def _rename(
-    store: Store, filled: set[IntentId], key: tuple[int, int, str], taker: StrategyId
+    store: Store, filled: set[IntentId], key: tuple[AccountId, int, str], taker: StrategyId
 ) -> None:
     """The entries and exits of these fills, and the legs of these entries."""
     parents = {store.intents.one(each).intent.parent for each in filled} - {None}
     trees = filled | parents
-    for row in store.intents.rows():
-        if row.owner == key and (row.id in trees or row.intent.parent in trees):
+    for row in store.intents.of_owner(*key):
+        if row.id in trees or row.intent.parent in trees:
             store.intents.change(replace(row, intent=replace(row.intent, strategy_id=taker)))
