@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -34,6 +35,7 @@ from execution.planner import Planner
 from execution.prices import Prices
 from execution.protector import Protector
 from execution.reconcile import Reconcile
+from execution.record_clock import RecordClock, database_now
 from execution.resolver import Resolver
 from execution.risk_watch import RiskWatch
 from execution.settings import ExecutionSettings
@@ -66,11 +68,11 @@ NAME = "execution"
 
 async def start(settings: ExecutionSettings, service: Service) -> None:
     """Open, wire, spawn."""
-    clock = service.clock
     engine = make_engine(settings.database_url.get_secret_value(), NAME, pool_size=16)
+    clock = RecordClock(service.clock, partial(database_now, engine))
     service.resources.push_async_callback(engine.dispose)
     redis, listening = _redis(settings, service)
-    await service.wait_for("postgresql", lambda: require_durable(settings.env, engine, redis))
+    await service.wait_for("postgresql", lambda: _answers(settings, engine, redis, clock))
 
     outbox = Outbox(engine)
     publisher, relay = Publisher(redis, outbox, clock), Relay(engine, redis, clock)
@@ -109,6 +111,7 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     service.on_drain(egress.spending.sync)
     service.on_drain(logins.release)
     for name, work in {
+        "clock": clock.run(),
         "publisher": publisher.run(),
         "relay": relay.run(),
         "logins": logins.run(make_login),
@@ -130,6 +133,14 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
         "quotes": prices.publish(QuoteStream(redis, clock)),
     }.items():
         service.spawn(name, work)
+
+
+async def _answers(
+    settings: ExecutionSettings, engine: AsyncEngine, redis: Redis, clock: RecordClock
+) -> None:
+    """The database keeps what it is told, and says what time it is."""
+    await require_durable(settings.env, engine, redis)
+    await clock.ask()
 
 
 def _redis(settings: ExecutionSettings, service: Service) -> tuple[Redis, Redis]:

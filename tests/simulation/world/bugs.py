@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 from execution.placer import Placer, request_of
 from execution.planner import Planner
 from execution.protector import Protector
+from execution.record_clock import RecordClock
 from shared.domain.claim import Candidate, Send, Verdict, Wait
 from shared.domain.decision.decide import decide
 from shared.domain.ids import IntentId
@@ -150,6 +151,18 @@ def _no_gates(candidate: Candidate, verdict: Verdict, judge: Judge) -> Verdict:
     return judge(replace(candidate, facts=None)) if candidate.facts is not None else verdict
 
 
+def _deaf(candidate: Candidate, verdict: Verdict, judge: Judge) -> Verdict:
+    """A claim that does not ask whether a stop has been said."""
+    facts = candidate.facts
+    if facts is None:
+        return verdict
+    return judge(replace(candidate, facts=replace(facts, scene=replace(facts.scene, halts=()))))
+
+
+def _decides_deaf(signal: Any, strategy: Any, link: Any, scene: Any) -> Any:
+    return decide(signal, strategy, link, replace(scene, halts=()))
+
+
 # ---- the record
 
 
@@ -244,6 +257,15 @@ class _NewestFirstLedger(TwinLedger):
         return events + await super().fan_out(strategy, decide, max_age_s)
 
 
+class _UnfencedLedger(TwinLedger):
+    """Whoever has held a login may claim for it: the epoch is not compared."""
+
+    async def claim(self, held: Sequence[Lease], judge: Judge) -> Claims:
+        leases = self._store.leases
+        newest = [replace(each, epoch=leases.one(each.connection_id).epoch) for each in held]
+        return await super().claim(newest, judge)
+
+
 class _GappyLedger(TwinLedger):
     """One event in many is numbered and never written."""
 
@@ -292,6 +314,13 @@ class _NoProtector(Protector):
         await _idle()
 
 
+class _OwnClock(RecordClock):
+    """Believes its machine."""
+
+    async def ask(self) -> None:
+        pass
+
+
 class _PatientPlacer(Placer):
     """Sends however long ago it was claimed."""
 
@@ -321,6 +350,12 @@ def _without_limits() -> Build:
     return build
 
 
+def _without_stops() -> Build:
+    build = _judging(_deaf)
+    build.decide = _decides_deaf
+    return build
+
+
 @dataclass(frozen=True, slots=True)
 class Bug:
     """`by` are the promises that it breaks; one of them has to be named."""
@@ -344,6 +379,9 @@ BUGS: Final = (
     Bug("an exit does not wait for its legs", lambda: _judging(_exit_beside_legs), ("O7", "O8")),
     Bug("entries leave without their stop", lambda: _judging(_without_stop), ("O9", "O6")),
     Bug("no limit holds", _without_limits, ("O10",)),
+    Bug("a stop is not heard", _without_stops, ("O11",)),
+    Bug("a claim asks for no epoch", lambda: _newly(_UnfencedLedger), ("F22",)),
+    Bug("a machine's clock is believed", lambda: Build(parts={"RecordClock": _OwnClock}), ("O",)),
     Bug("multiplied twice", lambda: Build(decide=_twice_multiplied), ("O14",)),
     Bug("some fills are not heard", lambda: _hearing(_without_some_fills), ("R1",)),
     Bug("some fees are not heard", lambda: _hearing(_without_fees), ("R1",)),

@@ -17,7 +17,7 @@ from typing import Any, Final
 from paper import rows
 from shared.contracts.signals import SignalAccepted
 from shared.db.outbox import envelope_of
-from shared.domain.alert_signal import Signal, SignalKind
+from shared.domain.alert_signal import Side, Signal, SignalKind
 from shared.domain.controls import Word
 from shared.domain.gates.controls import Scope
 from shared.domain.ids import SignalId, event_id
@@ -30,7 +30,7 @@ from tests.simulation.world.loop import loop_of_world, run_world
 from tests.simulation.world.oracle import wrong_of
 from tests.simulation.world.plan import Event, Plan, plan_of
 from tests.simulation.world.points import Points
-from tests.simulation.world.process import Build, Process, WrittenLink
+from tests.simulation.world.process import Build, MachineClock, Process, WrittenLink
 from tests.simulation.world.street import Seat, Street, open_street
 from tests.simulation.world.troubles import PROCESSES
 from tests.simulation.world.watch import Watch
@@ -39,6 +39,9 @@ CALM_S_MIN: Final = 12.0
 CALM_S_MAX: Final = 120.0
 _LOOK_EVERY_S: Final = 0.5
 _SETTLED_LOOKS: Final = 6
+_LIQUIDATED_S: Final = 12.0
+_BEFORE_S: Final = 0.2
+_CAPTCHA_S: Final = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Life:
     street: Street
     build: Build
     watch: Watch
+    machines: dict[str, MachineClock]
     processes: dict[str, Process] = field(default_factory=dict)
     _lives: Counter[str] = field(default_factory=Counter)
     _armed: list[dict[str, Any]] = field(default_factory=list)
@@ -79,7 +83,7 @@ class Life:
 
         points = Points(f"{name}-{life}", street.notes, rng, hook)
         link = WrittenLink(street.link(f"{name}-{life}"), lambda text: self._wrote(made[0], text))
-        process = Process(name, life, street, points, self.build, link)
+        process = Process(name, life, street, points, self.build, link, self.machines[name])
         made.append(process)
         self.processes[name] = process
         process.start()
@@ -97,11 +101,15 @@ class Life:
         for armed in [*self._armed]:
             if armed["point"] != point or all(each is not armed for each in self._armed):
                 continue  # while this one slept, another may have had it
+            if armed.get("process", process.name) != process.name:
+                continue
             armed["nth"] -= 1
             if armed["nth"] <= 0 and "pauses" in armed:
                 self._armed.remove(armed)
                 self.street.told["paused at points"] += 1
                 self.do_pause(process.name, armed["for_s"])
+                if armed.get("is_overtaken"):
+                    self._later(armed["for_s"] - _BEFORE_S, partial(self._overtake, process.name))
                 await asyncio.sleep(0)  # in this very step: the next one is after the pause
             elif armed["nth"] <= 0:
                 self._armed.remove(armed)
@@ -194,6 +202,7 @@ class Life:
         if which.is_over or which.is_paused:
             return
         self.street.told["pauses"] += 1
+        self.street.told[f"pauses of {for_s:g} s"] += 1
         which.pause()
         self.watch.disturbed(process, for_s)
         self._later(for_s, which.resume)
@@ -208,6 +217,34 @@ class Life:
     async def _release(self, process: Process, for_s: float) -> None:
         await process.release()
         self._later(for_s, lambda: self.start(process.name))
+
+    def do_overtake(self, for_s: float) -> None:
+        """Whoever drives the first login stands still in front of a claim until another drives it.
+
+        That one dies with planned entries in hand: they lie there when the first goes on.
+        """
+        street = self.street
+        lease = street.store.leases.get(street.connections[street.seats[0].login])
+        if lease is not None:
+            name = lease.holder.partition("-")[0]
+            armed = {"point": "ledger.claim.before", "nth": 1, "process": name, "pauses": True}
+            self._armed.append({**armed, "for_s": for_s, "is_overtaken": True})
+
+    def _overtake(self, slow: str) -> None:
+        self.street.told["overtaken"] += 1
+        (quick,) = (name for name in self.processes if name != slow)
+        point = {"point": "ledger.fan_out.after", "nth": 1, "process": quick, "for_s": 1.0}
+        self._armed.append(point)
+        self.accept(0, Signal(kind=SignalKind.ORDER, dialect="test", side=Side.BUY, quantity=1))
+
+    def do_skew(self, process: str, by_s: float) -> None:
+        """Its clock jumps; it stays so, over every life of the machine."""
+        self.street.told["clocks wrong"] += 1
+        self.machines[process].off_s = by_s
+
+    def do_captcha(self) -> None:
+        """The next order is answered by a captcha: its login places nothing for an hour."""
+        self.street.switch("captcha_penalty", on="order")
 
     def do_outage(self, process: str, for_s: float) -> None:
         which = self.processes[process]
@@ -231,6 +268,8 @@ class Life:
         street, where = self.street, self.street.seats[seat]
         if name in ("bust_fill", "correct_fill") and not _has_fill(street, where):
             return
+        if name == "forced_liquidation":
+            self._later(_LIQUIDATED_S, partial(street.free, where))
         self.watch.meddled(where.venue_account)
         street.told[f"mishap {name}"] += 1
         options: dict[str, Any] = {"account": where.name}
@@ -287,6 +326,8 @@ class Life:
             process.link.armed.clear()
             process.points.cuts.clear()
         street.trade_freely()
+        if street.notes.resting:
+            await self._outlast_captcha()
         self.watch.healed()
         for look in range(round(CALM_S_MIN / _LOOK_EVERY_S)):
             await street.clock.sleep(_LOOK_EVERY_S)
@@ -302,6 +343,17 @@ class Life:
                     self._tick(looks)
                     looks = looks + 1 if self.is_at_rest() else 0
 
+    async def _outlast_captcha(self) -> None:
+        """Everything stands still for the hour; only the venue and its protective orders live."""
+        notes = self.street.notes
+        self.street.told["captchas"] += len(notes.resting)
+        for process in self.processes.values():
+            process.kill(flushed=True)
+        await self.street.clock.sleep(_CAPTCHA_S)
+        notes.resting.clear()
+        for name in PROCESSES:
+            self.start(name)
+
     def _tick(self, look: int) -> None:
         """The market goes on: what rests at a price is filled by the next trade."""
         for root in self.street.prices:
@@ -316,6 +368,12 @@ class Life:
         return not moving and not street.outbox.unpublished() and not self.watch.works()
 
 
+def _failed(street: Street, said: dict[str, Any]) -> None:
+    """A callback that raises would otherwise be a line of a log that nobody reads."""
+    if "handle" in said:
+        street.found.append(f"{said['message']}: {said.get('exception')!r}")
+
+
 def _outside() -> Context:
     return Context()
 
@@ -327,7 +385,8 @@ def _has_fill(street: Street, seat: Seat) -> bool:
 async def _live(plan: Plan, build: Build, kept_lines: int) -> Outcome:
     street = open_street(plan, kept_lines)
     watch = Watch(street)
-    life = Life(street, build, watch)
+    life = Life(street, build, watch, {name: MachineClock(street.clock) for name in PROCESSES})
+    loop_of_world().set_exception_handler(lambda _loop, said: _failed(street, said))
     keeping = asyncio.create_task(street.feed.keep_time())
     for name in PROCESSES:
         life.start(name)

@@ -19,6 +19,7 @@ from random import Random
 from typing import Any, Final
 
 from shared.db.failures import DatabaseAway
+from shared.ports.broker import NotSent
 from shared.ports.ledger import Claims
 from tests.simulation.virtual_loop import VirtualClock
 
@@ -41,6 +42,7 @@ _BROKER_CALLS: Final = frozenset(
 _AT_ONCE: Final = 0.7
 _YIELDS: Final = 0.25
 _LATENCY_S_MAX: Final = 0.008
+_CAPTCHA: Final = "broker.captcha"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Notes:
     trace: Callable[[str], None]
     reached: Counter[str] = field(default_factory=Counter)
     sent: list[Sent] = field(default_factory=list)
+    resting: set[str] = field(default_factory=set)  # logins that met a captcha
     holds: Callable[[str, Any], bool] = lambda _process, _connection: True
     claims: list[Committed] = field(default_factory=list)
 
@@ -148,9 +151,10 @@ class PointedLedger:
 class PointedBroker:
     """Any broker with its calls named; streams and the rest pass."""
 
-    def __init__(self, broker: Any, points: Points) -> None:
+    def __init__(self, broker: Any, points: Points, login: str) -> None:
         self._broker = broker
         self._points = points
+        self._login = login
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._broker, name)
@@ -163,6 +167,8 @@ class PointedBroker:
             notes = points.notes
             notes.sent.append(Sent(notes.clock.monotonic(), points.process, name, args))
             answer = await found(*args, **kwargs)
+            if isinstance(answer, NotSent) and answer.cause == _CAPTCHA:
+                notes.resting.add(self._login)
             await points.reach(f"{full}.after")
             return answer
 

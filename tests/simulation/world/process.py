@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final, cast
 
@@ -27,6 +28,7 @@ from execution.planner import Planner
 from execution.prices import Prices
 from execution.protector import Protector
 from execution.reconcile import Reconcile
+from execution.record_clock import RecordClock
 from execution.resolver import Resolver
 from execution.risk_watch import RiskWatch
 from shared.brokers.tradovate.adapter import TradovateBroker
@@ -35,11 +37,11 @@ from shared.brokers.tradovate.login import Environment, urls_for
 from shared.brokers.tradovate.login import Login as BrokerLogin
 from shared.domain.decision.decide import decide
 from shared.ports.broker import Broker
-from shared.ports.clock import Clock
 from shared.ports.ledger import Decide, Lease, Ledger
 from shared.streams.group import Group
 from shared.streams.publisher import Publisher
 from tests.simulation.twin import TwinLedger
+from tests.simulation.virtual_loop import VirtualClock
 from tests.simulation.wire import Blow, Link, LinkTransport, Way, Wire
 from tests.simulation.world.bus import BellClient, TwinRelay
 from tests.simulation.world.loop import context_of, loop_of_world
@@ -95,6 +97,23 @@ class WrittenLink(Link):
         return super().strike_at(way, text)
 
 
+class MachineClock:
+    """A machine's clock, which may be minutes wrong; what passes on it is true."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.off_s = 0.0
+
+    def now(self) -> datetime:
+        return self._clock.now() + timedelta(seconds=self.off_s)
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    async def sleep(self, delay_s: float) -> None:
+        await self._clock.sleep(delay_s)
+
+
 @dataclass(slots=True)
 class Process:
     """`name` is the machine's; each life of it is another holder with another context."""
@@ -105,11 +124,13 @@ class Process:
     points: Points
     build: Build
     link: Link
+    machine: MachineClock
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     planner: Planner | None = None
     logins: Logins | None = None
     is_over: bool = False
     is_paused: bool = False
+    _clock: RecordClock = field(init=False)
 
     @property
     def holder(self) -> str:
@@ -153,7 +174,8 @@ class Process:
         return [f"{task.get_name()}: {task!r}" for task in self.tasks if task.done()]
 
     def _parts(self) -> dict[str, Coroutine[Any, Any, Any]]:
-        street, build, clock = self.street, self.build, cast("Clock", self.street.clock)
+        street, build = self.street, self.build
+        clock = self._clock = build.part(RecordClock)(self.machine, self._time_of_record)
         twin = build.new_ledger(street)
         ledger = cast("Ledger", build.ledger(PointedLedger(twin, self.points), self))
         client = cast("Any", BellClient(street.bells, self._bell_point))
@@ -187,6 +209,7 @@ class Process:
         self.planner, self.logins = planner, logins
         make = self._maker(ledger, prices, bell, lanes, protector)
         return {
+            "clock": clock.run(),
             "publisher": _running(publisher),
             "relay": _running(relay),
             "logins": logins.run(make),
@@ -208,7 +231,7 @@ class Process:
         lanes: Lanes,
         protector: Protector,
     ) -> Callable[[Lease], Coroutine[Any, Any, Login]]:
-        street, clock = self.street, cast("Clock", self.street.clock)
+        street, clock = self.street, self._clock
         rng = Random(f"{street.plan.seed} {self.holder}")  # noqa: S311 - jitter, no secret
         egress = Egress(clock, rng)
 
@@ -233,14 +256,17 @@ class Process:
         broker = TradovateBroker(
             BrokerLogin(login, SecretStr(PASSWORD), "trade-manager", "1.0", f"device-{login}"),
             urls_for(Environment.PAPER, URL),
-            cast("Clock", street.clock),
+            self._clock,
             street.tokens[lease.connection_id],
             rng,
             egress=egress,
             transport=LinkTransport(self.link, street.app),
             connect=Wire(self.link, street.app).connect,
         )
-        return cast("Broker", self.build.broker(PointedBroker(broker, self.points), self))
+        return cast("Broker", self.build.broker(PointedBroker(broker, self.points, login), self))
+
+    async def _time_of_record(self) -> datetime:
+        return self.street.clock.now()
 
     async def _bell_point(self, name: str) -> None:
         await self.points.reach(name)

@@ -33,6 +33,7 @@ MUST_BE_SEEN: Final = (
     *("database cut before commit", "database cut after commit"),
     *("fault outage", "fault blow", "fault switch", "fault mishap", "fault bells_away"),
     *("word kill", "word pause", "fault close_command"),
+    *("overtaken", "clocks wrong", "captchas", "pauses of 2 s", "mishap forced_liquidation"),
     *("mishap manual_order", "mishap bust_fill", "mishap correct_fill", "mishap manual_flatten"),
 )
 _FEW: Final = 300  # worlds; fewer need not have seen everything

@@ -129,6 +129,10 @@ class Street:
             self.venue.faults.arm(fault, UNTIL_CLEARED if times is None else times, options)
         self.venue.commit()
 
+    def free(self, seat: Seat) -> None:
+        """Liquidated, it may trade again."""
+        self.switch("account_state", account=seat.name, action="Normal")
+
     def heal(self) -> None:
         """Nothing is armed any more."""
         for fault in Fault:

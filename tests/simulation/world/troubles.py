@@ -50,6 +50,13 @@ _POINTS: Final = (
 )
 
 
+_MISHAPS: Final = (
+    *("manual_order", "bust_fill", "correct_fill", "manual_flatten", "forced_liquidation"),
+)
+_OVERTAKEN_S: Final = 7.0  # by then another has taken over and reconciled
+_WRONG_BY_S: Final = (-300.0, -300.0, -20.0, 0.0, 3.0, 300.0, 300.0)
+
+
 def faults(rng: Random, last_at_s: float) -> Iterator[tuple[float, str, Args]]:
     """At least `FAULTS_MIN` of them."""
     kinds = [*_KINDS]
@@ -75,13 +82,13 @@ def _kill_at_write(rng: Random) -> Args:
 
 
 def _pause(rng: Random) -> Args:
-    return {**_process(rng), "for_s": rng.choice((0.4, 1.2, 3.0, 6.0, 8.0))}
+    return {**_process(rng), "for_s": rng.choice((0.4, 1.2, 2.0, 2.0, 3.0, 6.0, 8.0))}
 
 
 def _pause_at_point(rng: Random) -> Args:
     """Not between the last look at the deadline and the write: nothing can be done there."""
     point = rng.choice(("ledger.claim.after", "ledger.record.before"))
-    return {"point": point, "nth": rng.choice((1, 2)), "for_s": rng.choice((1.5, 6.0))}
+    return {"point": point, "nth": rng.choice((1, 2)), "for_s": rng.choice((2.0, 6.0))}
 
 
 def _release(rng: Random) -> Args:
@@ -109,7 +116,7 @@ def _stop_word(rng: Random) -> Args:
 
 
 def _mishap(rng: Random) -> Args:
-    name = rng.choice(("manual_order", "bust_fill", "correct_fill", "manual_flatten"))
+    name = rng.choice(_MISHAPS)
     return {"name": name, "seat": rng.randrange(SEATS)}
 
 
@@ -125,6 +132,7 @@ _KINDS: Final[dict[str, tuple[int, Callable[[Random], Args]]]] = {
     "pause": (8, _pause),
     "pause_at_point": (8, _pause_at_point),
     "release": (4, _release),
+    "overtake": (4, lambda _: {"for_s": _OVERTAKEN_S}),
     "outage": (4, lambda rng: {**_process(rng), "for_s": rng.uniform(0.5, 5.0)}),
     "blow": (10, _blow),
     "switch": (26, _switch),
@@ -133,5 +141,7 @@ _KINDS: Final[dict[str, tuple[int, Callable[[Random], Args]]]] = {
     "bells_away": (2, lambda rng: {"for_s": rng.uniform(0.5, 6.0)}),
     "stop_word": (5, _stop_word),
     "close_command": (2, lambda _: {}),
-    "mishap": (6, _mishap),
+    "mishap": (7, _mishap),
+    "skew": (6, lambda rng: {**_process(rng), "by_s": rng.choice(_WRONG_BY_S)}),
+    "captcha": (1, lambda _: {}),
 }

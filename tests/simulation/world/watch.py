@@ -124,6 +124,8 @@ class Watch:
         if lease is None or lease.expires_at <= self._street.clock.now():
             return False
         machine = lease.holder.partition("-")[0]
+        if seat.login in self._street.notes.resting:
+            return False
         return all(
             self._calm_from_s[what] <= now_s
             for what in ("venue", machine, seat.login, f"account {account}")
