@@ -3,7 +3,7 @@ VENV ?= $(or $(TM_VENV),.venv)
 TM = python3 tm.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check chaos two-executors venue-clients venue-faults fuzz-limits fuzz-alerts histories lint fmt lock oracles simulate crash-points
+.PHONY: help up test check chaos two-executors venue-clients venue-faults fuzz fuzz-limits fuzz-alerts histories lint fmt lock oracles simulate crash-points
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ histories: ## Thousands of random histories, two clients at once, on both ledger
 
 fuzz-alerts: ## Five minutes of bodies that nobody wrote for the reader of alerts
 	$(VENV)/bin/python -m tests.corpus.fuzz_alerts 300
+
+fuzz: ## Requests nobody wrote to every route, resumable; CASES=50000 MINUTES=0 CUT_EVERY=0 of the database
+	$(VENV)/bin/python -m tests.fuzz --cases $(or $(CASES),50000) --minutes $(or $(MINUTES),0) \
+		--cut-every $(or $(CUT_EVERY),0) --state $(or $(OUT),.tm/fuzz.json)
 
 venue-week: ## A whole week of trading with everything that goes wrong, in virtual time
 	TM_FULL=1 $(VENV)/bin/python -m pytest -q --show-capture=no tests/simulation/test_week.py

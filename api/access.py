@@ -19,6 +19,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount
 
+from api.refusals import refusals
 from api.security.guard import (
     require_admin,
     require_anonymous_proof,
@@ -70,8 +71,13 @@ class Router(APIRouter):
     def __init__(self, rule: Rule, **kwargs: Any) -> None:
         kwargs.setdefault("max_body_size", REQUEST_BYTES_MAX)
         super().__init__(dependencies=[Depends(rule.check)], redirect_slashes=False, **kwargs)
+        self._rule = rule
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
+        if self._rule is not WEBHOOK:  # it says its own, in words for who sets an alert up
+            methods = set(kwargs.get("methods") or {"GET"})
+            named = refusals(self._rule.name, self.prefix + path, methods)
+            kwargs["responses"] = {**named, **(kwargs.get("responses") or {})}
         super().add_api_route(path, endpoint, **kwargs)
         twin = path.removesuffix("/") if path.endswith("/") else f"{path}/"
         if self.prefix + twin:

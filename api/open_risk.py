@@ -34,7 +34,10 @@ _RISK: Final[Mapping[Scope, Any]] = {
 }
 # Whoever decides signals of a strategy holds this lock: no plan is made while we look.
 _LOCK: Final[Mapping[Scope, Any]] = {
-    "strategy_id": text("SELECT pg_advisory_xact_lock(7, CAST(:id AS integer))"),
+    # Of one that is there: a number beyond all ids is no key of a lock either.
+    "strategy_id": text(
+        "SELECT pg_advisory_xact_lock(7, CAST(id AS integer)) FROM strategies WHERE id = :id"
+    ),
     "account_id": text("""
         SELECT pg_advisory_xact_lock(7, CAST(strategy_id AS integer)) FROM (
           SELECT strategy_id FROM strategy_accounts WHERE account_id = :id ORDER BY strategy_id

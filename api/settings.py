@@ -64,6 +64,9 @@ class ApiSettings(SecretKeySettings):
         "off", description="reCAPTCHA v2 at sign-in; off only in local and test"
     )
     captcha_secret: SecretStr = Field(SecretStr(""), description="the site's secret at Google")
+    captcha_verify_url: str = Field(
+        "https://www.google.com/recaptcha/api/siteverify", description="who says it was solved"
+    )
 
     webhook_rate_per_s: float = Field(
         50, gt=0, description="alerts of one strategy in the long run; above, they are blocked"

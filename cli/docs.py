@@ -136,12 +136,20 @@ def authorization() -> str:
     return page(_NOTE)
 
 
+def requirements() -> str:
+    """What was ordered, and which tests show it."""
+    from cli.requirements_page import page
+
+    return page(_NOTE)
+
+
 GENERATED: Final[dict[str, Callable[[], str]]] = {
     "docs/alerts.md": alerts,
     "docs/authorization.md": authorization,
     "docs/data-ownership.md": data_ownership,
     "docs/decisions.md": decisions,
     "docs/instruments.md": instruments,
+    "docs/requirements.md": requirements,
     "docs/venue.md": venue,
     ".env.example": env_example,
 }

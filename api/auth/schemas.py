@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field, SecretStr
 
-from api.schemas import Answer, Body
+from api.schemas import Answer, Body, example
 from api.security.passwords import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN
 from api.wire import Line
 
@@ -24,7 +24,9 @@ class LoginIn(Body):
     `otp` is the code of the second factor, or a recovery code, where the user has one.
     """
 
-    username: Annotated[str, Field(min_length=1, max_length=200)]
+    model_config = example({"username": "ada", "password": "***", "captchaToken": "..."})
+
+    username: Annotated[Line, Field(min_length=1, max_length=200)]
     password: Annotated[SecretStr, Field(min_length=1, max_length=PASSWORD_LENGTH_MAX)]
     captcha_token: Annotated[str | None, Field(alias="captchaToken", max_length=4_000)] = None
     otp: Annotated[str | None, Field(max_length=40)] = None
@@ -32,6 +34,10 @@ class LoginIn(Body):
 
 class RegisterIn(Body):
     """`inviteCode` is needed where one signs up by invitation."""
+
+    model_config = example(
+        {"username": "ada", "password": "correct horse battery", "email": "ada@example.org"}
+    )
 
     username: Annotated[Line, Field(min_length=1, max_length=USERNAME_LENGTH_MAX)]
     password: NewPassword

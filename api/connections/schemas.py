@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr
 
-from api.schemas import Answer, Body
+from api.schemas import Answer, Body, example
 from api.wire import BIGINT_MAX, Line
 from shared.contracts.logins import Step
 
@@ -72,6 +72,8 @@ class AddIn(LoginIn):
 class ChangeIn(Body):
     """Changes what is named and nothing else. Secrets can be replaced, not read."""
 
+    model_config = example({"name": "My login", "enabled": True})
+
     name: Name | None = None
     enabled: bool | None = None
     password: Password | None = None
@@ -81,6 +83,8 @@ class ChangeIn(Body):
 
 class ConsentIn(Body):
     """A stored login by its id, or a new one by user name and environment."""
+
+    model_config = example({"username": "ada", "environment": "demo"})
 
     connection_id: Annotated[int | None, Field(ge=1, le=BIGINT_MAX)] = None
     username: Name | None = None

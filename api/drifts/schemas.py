@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.schemas import Answer, Body
+from api.schemas import Answer, Body, example
 from api.wire import BIGINT_MAX
 
 
@@ -35,6 +35,8 @@ class DriftOut(Answer):
 
 class GiveIn(Body):
     """A strategy of the same user that trades the account."""
+
+    model_config = example({"strategy_id": 7})
 
     strategy_id: Annotated[int, Field(ge=1, le=BIGINT_MAX)]
 

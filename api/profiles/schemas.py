@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field
 
-from api.schemas import Answer, Body
+from api.schemas import Answer, Body, example
 from api.wire import DecimalNumber, DecimalText, Line
 from shared.domain.statistics.catalogue import CARDS, STATS
 
@@ -42,6 +42,8 @@ class LimitsOut(Answer):
 
 
 class FavoritesIn(Body):
+    model_config = example({"favorites": ["Opening Range"]})
+
     favorites: Annotated[list[Favorite], Field(max_length=_FAVORITES_MAX)]
 
 
@@ -61,6 +63,8 @@ class CardIn(Body):
 
 class StatConfigIn(Body):
     """Eight numbers of statistics, or eight cards."""
+
+    model_config = example({"stat_config": [0, 1, 2, 3, 9, 5, 6, 7]})
 
     stat_config: (
         Annotated[list[StatNumber], Field(min_length=CARDS, max_length=CARDS)]
@@ -99,6 +103,8 @@ class SettingsIn(Body):
     `starting_balance_usd`: what returns are measured against; null: what the accounts held before
     their recorded trades.
     """
+
+    model_config = example({"time_zone": "Europe/Berlin", "theme": "dark"})
 
     time_zone: Annotated[str, Field(max_length=60), AfterValidator(_zone)] = "America/New_York"
     session_day: Literal["session", "calendar"] = "session"

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from api.settings import ApiSettings
 
-_VERIFY_URL: Final = "https://www.google.com/recaptcha/api/siteverify"
 TIMEOUT_S: Final = 2.0
 
 
@@ -29,7 +28,8 @@ class GoogleCaptcha:
     response".)
     """
 
-    def __init__(self, secret: str, hostname: str) -> None:
+    def __init__(self, verify_url: str, secret: str, hostname: str) -> None:
+        self._verify_url = verify_url
         self._secret = secret
         self._hostname = hostname
 
@@ -42,7 +42,7 @@ class GoogleCaptcha:
         form = {"secret": self._secret, "response": token, "remoteip": address}
         try:
             async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:
-                found = (await client.post(_VERIFY_URL, data=form)).json()
+                found = (await client.post(self._verify_url, data=form)).json()
         except (httpx.HTTPError, ValueError):
             return False
         return (
@@ -57,4 +57,5 @@ def make_captcha(settings: ApiSettings) -> Captcha:
     if settings.captcha == "off":
         return NoCaptcha()
     hostname = urlsplit(settings.public_url).hostname or ""
-    return GoogleCaptcha(settings.captcha_secret.get_secret_value(), hostname)
+    secret = settings.captcha_secret.get_secret_value()
+    return GoogleCaptcha(settings.captcha_verify_url, secret, hostname)

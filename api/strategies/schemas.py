@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from api.open_risk import OnOpen
-from api.schemas import Answer, Body
+from api.schemas import Answer, Body, example
 from api.strategies.original import without_neutral
 from api.wire import BIGINT_MAX, DecimalNumber, DecimalText, Line
 from shared.domain.rules import StrategyRules
@@ -162,6 +162,16 @@ class SettingsIn(Body):
 
 
 class CreateIn(SettingsIn):
+    model_config = example(
+        {
+            "name": "Opening Range",
+            "symbol": "NQ1!",
+            "position_size": 1,
+            "take_profit": [40],
+            "stop_loss": 20,
+        }
+    )
+
     name: Name = Field(validation_alias="Strat_Name")
 
 
@@ -178,11 +188,15 @@ class ChangeIn(SettingsIn):
 
 
 class UpdateIn(ChangeIn):
+    model_config = example({"id": 7, "position_size": 2})
+
     id: Id
 
 
 class PutIn(ChangeIn):
     """The id stands in the address; repeated, it has to be the same."""
+
+    model_config = example({"position_size": 2})
 
     id: Id | None = None
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import AwareDatetime, Field, SecretStr
 
 from api.auth.schemas import USERNAME_LENGTH_MAX, Email, NewPassword
-from api.schemas import Answer, Body
+from api.schemas import Answer, Body, example
 from api.security.api_keys import KeyScope
 from api.security.passwords import PASSWORD_LENGTH_MAX
 from api.wire import Line
@@ -36,23 +36,35 @@ class MeOut(Answer):
 class ProofIn(Body):
     """What is asked again before something that would lock its owner out, or let another in."""
 
+    model_config = example({"password": "***", "otp": "123456"})
+
     password: Password
     otp: Annotated[str | None, Field(max_length=_OTP_LENGTH_MAX)] = None
 
 
 class PasswordIn(ProofIn):
+    model_config = example(
+        {"password": "***", "otp": "123456", "new_password": "correct horse battery"}
+    )
+
     new_password: NewPassword
 
 
 class NameIn(ProofIn):
+    model_config = example({"password": "***", "username": "ada"})
+
     username: Annotated[Line, Field(min_length=1, max_length=USERNAME_LENGTH_MAX)]
 
 
 class EmailIn(ProofIn):
+    model_config = example({"password": "***", "email": "ada@example.org"})
+
     email: Email | None
 
 
 class CodeIn(Body):
+    model_config = example({"code": "123456"})
+
     code: Code
 
 
@@ -108,6 +120,8 @@ class EndedOut(Answer):
 class KeyIn(Body):
     """`read` opens what changes nothing, `trade` what changes something."""
 
+    model_config = example({"name": "My program", "scopes": ["read"]})
+
     name: Annotated[Line, Field(min_length=1, max_length=_NAME_LENGTH_MAX)]
     scopes: Annotated[frozenset[KeyScope], Field(min_length=1)]
     expires_at: AwareDatetime | None = None
@@ -134,6 +148,8 @@ class KeysOut(Answer):
 
 
 class InviteIn(Body):
+    model_config = example({"note": "For Bob"})
+
     note: Annotated[Line, Field(max_length=_NAME_LENGTH_MAX)] = ""
     days: Annotated[int, Field(ge=1, le=90)] = 7
 
@@ -167,12 +183,16 @@ class PeopleOut(Answer):
 class PersonIn(Body):
     """Changes what is named and nothing else."""
 
+    model_config = example({"disabled": True})
+
     admin: bool | None = None
     disabled: bool | None = None
     is_email_verified: bool | None = None
 
 
 class TogglesIn(Body):
+    model_config = example({"enabled": True})
+
     enabled: bool
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
@@ -295,12 +296,15 @@ async def test_a_hash_of_older_costs_is_replaced_at_sign_in(
         {"username": "Ada", "password": "x" * 257},
         {"username": "Ada", "password": "x", "user_id": 1},
         {"username": "Ada", "password": "CANARY-PASSWORD", "captchaToken": 7},
+        {"username": "Ada\x00", "password": "CANARY-PASSWORD"},
+        {"username": "Ada\ud800", "password": "CANARY-PASSWORD"},
     ],
 )
 async def test_an_invalid_body_is_422_and_repeats_nothing(
     client: httpx.AsyncClient, body: object
 ) -> None:
-    answer = await client.post("/api/auth/login/", json=body, headers=await csrf(client))
+    headers = await csrf(client) | {"Content-Type": "application/json"}
+    answer = await client.post("/api/auth/login/", content=json.dumps(body), headers=headers)
     assert answer.status_code == 422
     assert answer.json()["code"] == "request.invalid"
     assert answer.json()["fields"]

@@ -219,3 +219,10 @@ async def test_an_account_with_something_open_is_flattened_or_stays_on(
     assert (command.detail, answer["command_id"]) == ({"account_id": account.id}, command.id)
     [row] = await town.rows(select(accounts))
     assert not row.enabled
+
+
+async def test_a_number_beyond_all_ids_is_as_unknown_as_any(ada: Browser) -> None:
+    for number in (2**31, 2**63 - 1):
+        path = f"/api/strategies/{number}/"
+        assert (await ada.send("DELETE", path, status=404))["code"] == "strategy.unknown"
+        await ada.send("PUT", path, {"active": False}, 404)

@@ -1,0 +1,1 @@
+"""Requests that nobody wrote, against the whole API over HTTP."""
