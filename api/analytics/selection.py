@@ -114,29 +114,29 @@ def of_account(account: str) -> ColumnElement[bool]:
     return or_(accounts.c.name == account, cast(accounts.c.broker_account_id, Text) == account)
 
 
-def conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
+def conditions(selection: Selection, table: Any = closed_trades) -> Iterator[ColumnElement[bool]]:
     """Of the closed trades that are meant."""
     if selection.strategy_id is not None:
-        yield closed_trades.c.strategy_id == selection.strategy_id
+        yield table.c.strategy_id == selection.strategy_id
     if selection.strategy:
         named = select(strategies.c.id)
-        yield closed_trades.c.strategy_id.in_(
+        yield table.c.strategy_id.in_(
             named.where(strategies.c.name_key == name_key(selection.strategy))
         )
     if selection.symbol:
         symbol = selection.symbol.upper()
         columns = (
-            func.upper(closed_trades.c.ticker),
-            closed_trades.c.root,
-            closed_trades.c.contract,
+            func.upper(table.c.ticker),
+            table.c.root,
+            table.c.contract,
         )
         yield or_(*(column == symbol for column in columns))
     if selection.timeframe:
-        yield closed_trades.c.timeframe == selection.timeframe
+        yield table.c.timeframe == selection.timeframe
     if selection.account:
         under = select(accounts.c.id).where(of_account(selection.account))
-        yield closed_trades.c.account_id.in_(under)
+        yield table.c.account_id.in_(under)
     if selection.since is not None:
-        yield closed_trades.c.trade_date >= selection.since
+        yield table.c.trade_date >= selection.since
     if selection.until is not None:
-        yield closed_trades.c.trade_date <= selection.until
+        yield table.c.trade_date <= selection.until

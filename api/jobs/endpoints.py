@@ -14,6 +14,7 @@ from api.deps import CurrentUser, ReadConn, Resources, WriteConn
 from api.jobs import service, store
 from api.jobs.exports import next_part
 from api.jobs.schemas import JobIn, JobOut, JobsOut, UndoneOut
+from api.refusals import ErrorOut
 from api.resources import Resources as Shared
 from api.security.sessions import SignedIn
 from api.wire import PathId
@@ -21,7 +22,8 @@ from shared.db.uow import read_only
 
 _BODY_BYTES_MAX: Final = 8 * 1024 * 1024
 _FILE: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {"text/csv": {}, "application/json": {}}, "description": "File."}
+    200: {"content": {"text/csv": {}, "application/json": {}}, "description": "File."},
+    409: {"model": ErrorOut, "description": "There is no file: not yet, or no more."},
 }
 
 router = Router(SESSION, prefix="/api/jobs", tags=["jobs"])

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.analytics.selection import Selection, conditions
@@ -16,7 +16,7 @@ from api.jobs import store
 from api.jobs.trade_rows import write_csv, write_json
 from api.jobs.work import Work
 from api.strategies.exchange import exported
-from api.trades.source import IMPORTED, closed_trades
+from api.trades.source import IMPORTED, closed_trades, page
 from api.wire import as_text, cursor_of, read_cursor
 from shared.db.tables.accounts import accounts
 from shared.db.tables.strategies import strategies as strategy_rows
@@ -26,14 +26,15 @@ _ROWS_AT_ONCE: Final = 1_000
 
 async def trades(work: Work) -> None:
     """Oldest exit first; goes on behind the last batch that was committed."""
-    where = tuple(conditions(_selection(work.row.params)))
+    selection = _selection(work.row.params)
     is_csv = work.row.params["format"] == "csv"
     while not work.state.get("is_over"):
         async with work.batch() as connection:
             if work.total is None:
-                counted = select(func.count()).select_from(closed_trades).where(*where)
+                counted = select(func.count()).select_from(closed_trades)
+                counted = counted.where(*conditions(selection))
                 work.total = (await connection.execute(counted)).scalar_one()
-            rows = (await connection.execute(_page(work, where))).all()
+            rows = (await connection.execute(_page(work, selection))).all()
             no = int(work.state.get("parts", 0))
             text = _csv(rows, no) if is_csv else _json(rows, no)
             if rows:
@@ -76,22 +77,22 @@ def _day(told: str | None) -> date | None:
     return None if told is None else date.fromisoformat(told)
 
 
-def _page(work: Work, where: tuple[ColumnElement[bool], ...]) -> Select[Any]:
-    c = closed_trades.c
-    query = (
+def _page(work: Work, selection: Selection) -> Select[Any]:
+    begin = read_cursor(str(work.state.get("after", "")))
+    found = page(
+        lambda table: conditions(selection, table), begin, _ROWS_AT_ONCE, newest_first=False
+    )
+    return (
         select(
-            closed_trades,
+            found,
             func.coalesce(strategy_rows.c.name, "").label("strategy"),
             func.coalesce(accounts.c.name, IMPORTED).label("account"),
         )
-        .outerjoin(accounts, accounts.c.id == c.account_id)
-        .outerjoin(strategy_rows, strategy_rows.c.id == c.strategy_id)
-        .where(*where)
-        .order_by(c.exit_at, c.id)
+        .outerjoin(accounts, accounts.c.id == found.c.account_id)
+        .outerjoin(strategy_rows, strategy_rows.c.id == found.c.strategy_id)
+        .order_by(found.c.exit_at, found.c.id)
         .limit(_ROWS_AT_ONCE)
     )
-    begin = read_cursor(str(work.state.get("after", "")))
-    return query if begin is None else query.where(tuple_(c.exit_at, c.id) > tuple_(*begin))
 
 
 def _plain(row: Row[Any]) -> dict[str, Any]:

@@ -44,11 +44,15 @@ _COLUMNS: Final = tuple(name for name in StrategyOut.model_fields if name not in
 async def list_items(
     connection: AsyncConnection, user: SignedIn, *, style: str, manual: bool
 ) -> list[StrategyItem]:
-    """`style="at"`: those with an account. `manual`: those made for manual trading; none is yet."""
-    if manual:
-        return []
+    """`style="at"`: those with an account. `manual`: those that take orders by hand.
+
+    That is with an account, switched on, and not against what it is told.
+    """
     where = []
-    if style == "at":
+    if manual:
+        turns = strategies.c.rules["inverse"].astext
+        where += [strategies.c.active, turns.is_distinct_from("true")]
+    if manual or style == "at":
         linked = select(strategy_accounts.c.account_id)
         where.append(linked.where(strategy_accounts.c.strategy_id == strategies.c.id).exists())
     rows = await _rows(connection, *where)

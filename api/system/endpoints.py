@@ -6,11 +6,12 @@ from typing import Final
 
 from fastapi import Request, Response
 
-from api.access import PUBLIC, Router
-from api.deps import Resources
+from api.access import PUBLIC, SESSION, Router
+from api.deps import CurrentUser, Resources
 from api.schemas import Answer
 from api.security import cookies, csrf
 from api.security.guard import current_binding
+from api.system.reachable import obstacles
 from shared.runtime.health import readyz
 from shared.runtime.metrics import exposition
 
@@ -18,7 +19,8 @@ _ANONYMOUS_BYTES: Final = 16
 
 health = Router(PUBLIC, tags=["system"], include_in_schema=False)
 public = Router(PUBLIC, prefix="/api/system", tags=["system"])
-ROUTERS: Final = (health, public)
+session = Router(SESSION, prefix="/api/system", tags=["system"])
+ROUTERS: Final = (health, public, session)
 
 
 @health.get("/healthz")
@@ -53,3 +55,23 @@ async def csrf_token(request: Request, response: Response, resources: Resources)
     token = csrf.issue(resources.settings.secret, binding, resources.random_bytes)
     cookies.set_csrf(response, resources.settings, token)
     return CsrfToken(csrfToken=token)
+
+
+class ObstacleOut(Answer):
+    code: str
+    message: str
+
+
+class PublicUrlOut(Answer):
+    """Nothing in `obstacles` is no promise: a firewall shows from outside only."""
+
+    public_url: str
+    obstacles: list[ObstacleOut]
+
+
+@session.get("/public-url-check/")
+async def public_url_check(_: CurrentUser, resources: Resources) -> PublicUrlOut:
+    """Whether TradingView could reach this installation, as far as its address tells."""
+    url = resources.settings.public_url
+    found = [ObstacleOut(code=each.code, message=each.message) for each in obstacles(url)]
+    return PublicUrlOut(public_url=url, obstacles=found)

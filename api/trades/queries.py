@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tuple_, union
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.security.sessions import SignedIn
 from api.trades.schemas import Filters, NamedOut, OpenTradeOut, StepOut, TradeOut
-from api.trades.source import IMPORTED, closed_trades
+from api.trades.source import IMPORTED, closed_trades, page
 from api.wire import cursor_of, read_cursor
 from shared.db.tables.accounts import accounts, broker_connections
 from shared.db.tables.records import recorded_positions
@@ -35,22 +35,19 @@ async def list_trades(
     """
     if not _is_me(filters, user):
         return [], None
+    found = page(lambda table: _where(table, filters), read_cursor(after), limit + 1)
     query = (
         select(
-            closed_trades,
+            found,
             strategies.c.name.label("strategy"),
             strategies.c.timeframe.label("strategy_timeframe"),
             func.coalesce(accounts.c.name, IMPORTED).label("account"),
         )
-        .outerjoin(accounts, accounts.c.id == closed_trades.c.account_id)
-        .outerjoin(strategies, strategies.c.id == closed_trades.c.strategy_id)
-        .where(*_where(closed_trades, filters))
-        .order_by(closed_trades.c.exit_at.desc(), closed_trades.c.id.desc())
+        .outerjoin(accounts, accounts.c.id == found.c.account_id)
+        .outerjoin(strategies, strategies.c.id == found.c.strategy_id)
+        .order_by(found.c.exit_at.desc(), found.c.id.desc())
         .limit(limit + 1)
     )
-    begin = read_cursor(after)
-    if begin is not None:
-        query = query.where(tuple_(closed_trades.c.exit_at, closed_trades.c.id) < tuple_(*begin))
     rows = (await connection.execute(query)).all()
     shown = rows[:limit]
     more = cursor_of(shown[-1].exit_at, shown[-1].id) if len(rows) > limit else None

@@ -38,6 +38,7 @@ from shared.domain.ids import UserId
 from shared.runtime.clock import SystemClock
 from shared.runtime.logging import configure_logging
 from shared.runtime.readiness import Readiness
+from shared.vault import generate_keypair
 from tests.fixtures.servers import THROWAWAY_SETTINGS, PostgresServer, private_folder, running
 from tests.fuzz.belongings import fill
 
@@ -172,6 +173,7 @@ def _resources(engine: AsyncEngine, port: int) -> Resources:
         secret_key=SecretStr(secrets.token_urlsafe(32)),
         api_port=port,
         public_url=f"http://127.0.0.1:{port}",
+        vault_public_key=generate_keypair()[1],
     )
     return Resources(
         settings=settings,

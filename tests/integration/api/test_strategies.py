@@ -294,6 +294,15 @@ async def test_the_list_has_the_originals_keys_and_numbers(ada: Browser, desk: D
     assert await ada.get("/api/strategies/", wrap=1) == {"strategies": [item]}
 
 
+async def test_m91_the_manual_list_is_what_takes_orders_by_hand(ada: Browser, desk: Desk) -> None:
+    accounts = [{"account_id": (await desk.account(ada.person.id)).id}]
+    await made(ada, name="No account")
+    await made(ada, name="By hand", accounts=accounts)
+    await made(ada, name="Against", accounts=accounts, inverse=True)
+    await made(ada, name="Off", accounts=accounts, active=False)
+    assert [s["name"] for s in await ada.get("/api/strategies/", manual="true")] == ["By hand"]
+
+
 async def test_the_lists_other_forms(ada: Browser, desk: Desk) -> None:
     account = await desk.account(ada.person.id)
     await made(ada, name="Recorder")
@@ -301,7 +310,6 @@ async def test_the_lists_other_forms(ada: Browser, desk: Desk) -> None:
     everything = await ada.get("/api/strategies/")
     assert [item["name"] for item in everything] == ["Recorder", "Trader"]
     assert [s["name"] for s in await ada.get("/api/strategies/", style="at")] == ["Trader"]
-    assert await ada.get("/api/strategies/", manual="true") == []
     names = await ada.get("/api/strategies/", val="DirStrat")
     assert names == {"strategies": [{"name": "Recorder"}, {"name": "Trader"}]}
 
