@@ -4,7 +4,7 @@ Each answers with its breaches only: the account, its user, and the evidence. Th
 rows and compared numbers, never a price or a name, and is the same at every look.
 
 Of the last hour: what is older was looked at then, and the first look of a process reaches back
-a day.
+a day. Sums over all fills of a contract are asked of books that have just changed.
 """
 
 from __future__ import annotations
@@ -131,6 +131,63 @@ CHECKS: Final = (
             SELECT 1 FROM fills f WHERE f.account_id = h.id AND f.strategy_id = h.strategy_id
               AND f.root = h.root AND f.intent_id IS NULL AND f.active
               AND f.recorded_at > h.said_at)
+        """,
+    ),
+    Check(
+        "conservation.book_differs",
+        "A book is not the sum of its fills.",
+        """
+        SELECT a.id AS account_id, a.user_id, jsonb_build_object('strategy', p.strategy_id,
+          'contract', p.contract, 'book', p.net_qty, 'fills', f.net) AS evidence
+        FROM positions p
+        JOIN accounts a ON a.id = p.account_id
+        CROSS JOIN LATERAL (
+          SELECT coalesce(sum(CASE f.action WHEN 'Buy' THEN f.qty ELSE -f.qty END), 0) AS net
+          FROM fills f WHERE f.account_id = p.account_id AND f.contract = p.contract
+            AND f.strategy_id = p.strategy_id AND f.active) f
+        WHERE p.net_qty <> f.net AND p.updated_at > clock_timestamp()
+          - make_interval(secs => CASE WHEN $1 > 3600 THEN $1 ELSE 10 END)
+        """,
+    ),
+    # Ids of ours are of version 5; the version most others draw is 4.
+    Check(
+        "conservation.order_unknown",
+        "An order that bears an id of ours works at the broker, and nothing here stands for it.",
+        """
+        SELECT a.id AS account_id, a.user_id, jsonb_build_object('order', o.broker_order_id,
+          'client_id', o.client_id) AS evidence
+        FROM accounts a JOIN orders o ON o.account_id = a.id
+        WHERE o.intent_id IS NULL AND o.as_of > clock_timestamp() - make_interval(secs => $1)
+          AND o.status IN ('Working', 'PendingNew', 'PendingReplace', 'PendingCancel', 'Suspended')
+          AND o.client_id ~ '^[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$'
+          AND substr(o.client_id, 15, 1) = '5'
+          AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.id::text = o.client_id)
+        """,
+    ),
+    # What recorder read at the broker with its own eyes. It asks again after ten minutes only for
+    # what was answered and differs still; what is held or named was seen by the sender itself.
+    Check(
+        "conservation.broker_differs",
+        "The broker holds something else than the books, it was reconciled, and nobody stopped.",
+        """
+        SELECT DISTINCT a.id AS account_id, a.user_id, d.one - 'account' - 'kind' AS evidence
+        FROM commands c
+        CROSS JOIN LATERAL jsonb_array_elements(c.detail -> 'differences') AS d (one)
+        JOIN accounts a ON a.connection_id = (c.detail ->> 'connection_id')::bigint
+          AND a.broker_account_id = (d.one ->> 'account')::bigint
+        LEFT JOIN risk_state r ON r.account_id = a.id
+        WHERE c.kind = 'reconcile' AND c.requested_by = 'recorder'
+          AND c.created_at > clock_timestamp() - make_interval(secs => least($1, 300))
+          AND d.one ->> 'kind' = 'position' AND r.quarantined_at IS NULL
+          AND NOT EXISTS (
+            SELECT 1 FROM drifts x WHERE x.account_id = a.id AND x.ended_at IS NULL)
+          AND EXISTS (
+            SELECT 1 FROM commands b WHERE b.user_id = c.user_id AND b.kind = c.kind
+              AND b.requested_by = c.requested_by
+              AND b.detail -> 'connection_id' = c.detail -> 'connection_id'
+              AND b.detail -> 'differences' @> jsonb_build_array(d.one)
+              AND b.created_at BETWEEN c.created_at - interval '25 minutes'
+                AND c.created_at - interval '9 minutes')
         """,
     ),
 )

@@ -38,6 +38,13 @@ _SAY: Final = """
     SELECT $1::bigint, $2, $3, 'kill', $4, $5
     WHERE NOT EXISTS (SELECT 1 FROM controls c WHERE c.said_by = $5 AND c.scope = $2
       AND c.scope_id = $3 AND c.reason = $4)
+    RETURNING id, created_at
+"""
+# As everybody hears of a word: messages, screens. Whoever relays finds it within a second.
+_TELL: Final = """
+    INSERT INTO outbox (event_id, stream, type, user_id, aggregate, correlation_id, body,
+      occurred_at)
+    VALUES (gen_random_uuid(), 'tm.events', 'control.said.v1', $1, $2, $2, $3, $4)
 """
 _NOTE: Final = """
     INSERT INTO audit_log (user_id, actor, action, detail) VALUES (NULL, $1, 'control.kill', $2)
@@ -134,9 +141,10 @@ async def _say(connection: asyncpg.Connection[Any], sure: list[Breach]) -> None:
         await connection.execute(_LOCK)
         for each in sure:
             scope = (None, "system", 0) if system else (each.user_id, "account", each.account_id)
-            said = await connection.execute(_SAY, *scope, each.reason, ACTOR)
-            if said.endswith(" 0"):
+            said = await connection.fetchrow(_SAY, *scope, each.reason, ACTOR)
+            if said is None:
                 continue
+            await _tell(connection, said, scope, each.reason)
             detail = {
                 "scope": scope[1],
                 "scope_id": scope[2],
@@ -148,3 +156,22 @@ async def _say(connection: asyncpg.Connection[Any], sure: list[Breach]) -> None:
             _breaches.labels(each.check.code).inc()
             _log.error("kill_said", scope=scope[1], scope_id=scope[2], code=each.check.code)
         await connection.execute(_BELL)
+
+
+async def _tell(
+    connection: asyncpg.Connection[Any],
+    said: asyncpg.Record,
+    scope: tuple[int | None, str, int],
+    reason: str,
+) -> None:
+    body = {
+        "control_id": said["id"],
+        "scope": scope[1],
+        "scope_id": scope[2],
+        "word": "kill",
+        "reason": reason,
+        "said_by": ACTOR,
+        "at": said["created_at"].isoformat(),
+    }
+    about = f"control:{said['id']}"
+    await connection.execute(_TELL, scope[0], about, json.dumps(body), said["created_at"])

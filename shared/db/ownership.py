@@ -132,8 +132,10 @@ SENTINEL_READS: Final = (
     "orders",
     "fills",
     "positions",
+    "drifts",
+    "risk_state",
 )
-SENTINEL_SAYS: Final = ("audit_log", "controls")
+SENTINEL_SAYS: Final = ("audit_log", "controls", "outbox")
 
 
 def role(service: str) -> str:

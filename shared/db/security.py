@@ -305,10 +305,10 @@ def _statements(metadata: MetaData) -> list[str]:
     ]
     out += [f"GRANT EXECUTE ON FUNCTION {name} TO {role('api')}" for name in _API_FUNCTIONS]
     out += [f"GRANT EXECUTE ON FUNCTION {name} TO {role('gateway')}" for name in _GATEWAY_FUNCTIONS]
-    return out + _sentinel()
+    return out + sentinel_statements()
 
 
-def _sentinel() -> list[str]:
+def sentinel_statements() -> list[str]:
     """It sees every row of what it counts, adds to two tables, and can change nothing."""
     me = role(SENTINEL)
     out = [_create_role(me), f"GRANT USAGE ON SCHEMA public TO {me}"]

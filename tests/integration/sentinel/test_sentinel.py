@@ -6,13 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import asyncpg
 import pytest
 
 from sentinel.checks import CHECKS
 from sentinel.watch import LOOK_EVERY_S, Watch
+from shared.contracts.controls import ControlSaid
 from shared.runtime.clock import SystemClock
 from tests.fixtures.servers import DatabaseUrls
 
@@ -145,7 +146,37 @@ async def _over_limit(books: Books, account: int) -> None:
     await books.clean(account)
 
 
+async def _book_differs(books: Books, account: int) -> None:
+    await books.clean(account)
+    await books.db.execute(
+        "UPDATE positions SET net_qty = 3, updated_at = now() WHERE account_id = $1", account
+    )
+
+
+async def _unknown(books: Books, account: int) -> None:
+    await books.db.execute(
+        "INSERT INTO orders (account_id, broker_order_id, user_id, contract, action, status, qty,"
+        " client_id, version, as_of) VALUES ($1, 5, $2, 'NQZ6', 'Buy', 'Working', 1, $3, 1, now())",
+        *(account, books.user, str(uuid5(NAMESPACE_URL, "of a record that is gone"))),
+    )
+
+
+async def _broker_differs(books: Books, account: int, minutes: tuple[int, ...] = (11, 1)) -> None:
+    """What recorder saw at the broker and asked to have reconciled, so many minutes ago."""
+    number = books.accounts.index(account) + 1
+    seen = {"kind": "position", "account": number, "contract_id": 7, "broker": 2, "ours": 1}
+    for ago in minutes:
+        await books.db.execute(
+            "INSERT INTO commands (user_id, kind, detail, requested_by, created_at)"
+            " VALUES ($1, 'reconcile', $2, 'recorder', now() - make_interval(mins => $3))",
+            *(books.user, json.dumps({"connection_id": books.login, "differences": [seen]}), ago),
+        )
+
+
 DOCTORED: dict[str, Doctor] = {
+    "conservation.book_differs": _book_differs,
+    "conservation.order_unknown": _unknown,
+    "conservation.broker_differs": _broker_differs,
     "conservation.order_twice": _order_twice,
     "conservation.entries_exceed_legs": _order_twice,
     "conservation.order_unclaimed": _unclaimed,
@@ -206,6 +237,47 @@ async def test_clean_books_are_silent(books: Books, eye: asyncpg.Connection[Any]
     assert await books.said() == []
 
 
+async def test_what_the_sender_holds_already_is_no_breach(
+    books: Books, eye: asyncpg.Connection[Any]
+) -> None:
+    """Asked once, or quarantined, or named: somebody has seen it."""
+    once, held, named = [await books.account() for _ in range(3)]
+    await _broker_differs(books, once, (1,))
+    for account in (held, named):
+        await _broker_differs(books, account)
+    await books.db.execute(
+        "INSERT INTO risk_state (account_id, user_id, quarantined_at, quarantine_code)"
+        " VALUES ($1, $2, now(), 'drift.position')",
+        *(held, books.user),
+    )
+    await books.db.execute(
+        "INSERT INTO drifts (user_id, account_id, strategy_id, root, contract, code, message,"
+        " compared, policy, found_at) VALUES ($1, $2, 0, 'NQ', 'NQZ6', 'drift.quantity', 'm', '{}',"
+        " 'alarm', now())",
+        *(books.user, named),
+    )
+    watch = Watch("unused", SystemClock())
+    for _ in range(2):
+        await watch.look(eye)
+    assert await books.said() == []
+
+
+async def test_its_word_is_told_like_anybodys(books: Books, eye: asyncpg.Connection[Any]) -> None:
+    """The owner's messages and screens read this event; its body has to be theirs."""
+    account = await books.account()
+    await _larger(books, account)
+    watch = Watch("unused", SystemClock())
+    for _ in range(3):
+        await watch.look(eye)
+    (told,) = await books.db.fetch("SELECT * FROM outbox")
+    (said,) = await books.said()
+    body = ControlSaid.model_validate_json(told["body"])
+    assert (told["stream"], told["type"]) == (ControlSaid.stream, ControlSaid.type)
+    assert (told["user_id"], told["published_at"]) == (books.user, None)
+    assert (body.control_id, body.scope_id, body.word) == (said["id"], account, "kill")
+    assert (body.said_by, body.reason, body.at) == ("sentinel", said["reason"], said["created_at"])
+
+
 async def test_a_limit_lowered_under_a_position_is_no_breach(
     books: Books, eye: asyncpg.Connection[Any]
 ) -> None:
@@ -257,6 +329,7 @@ async def test_it_can_change_nothing_and_see_no_secret(eye: asyncpg.Connection[A
         "DELETE FROM controls",
         "INSERT INTO commands (user_id, kind, detail, requested_by) VALUES (1, 'close', '{}', 'x')",
         "UPDATE intents SET qty = 1",
+        "SELECT * FROM outbox",
         "SELECT * FROM broker_sessions",
         "SELECT * FROM users",
         "SELECT * FROM broker_connections",
