@@ -98,6 +98,34 @@ _NAKED: Final = text(f"""
           AND (o.role = 'stop_loss' AND o.state <> 'PENDING' OR o.role IN ('exit', 'reduce')))
     ORDER BY p.account_id, p.strategy_id, p.contract, e.account_seq DESC
 """)
+# Its legs closed more than was there: somebody had closed of it before, and the legs had not shrunk
+# yet. What a leg has opened nobody asked for, and no stop stands behind it.
+_TURNED: Final = text(f"""
+    WITH bare AS MATERIALIZED (
+      SELECT p.* FROM positions p
+      JOIN accounts a ON a.id = p.account_id
+      {_HELD}
+      WHERE a.connection_id = ANY (CAST(:connections AS bigint[])) AND held.qty > 0
+        AND p.strategy_id <> 0
+        AND p.updated_at < clock_timestamp() - make_interval(secs => :older_than_s)
+        AND NOT EXISTS (
+          SELECT 1 FROM intents o WHERE o.account_id = p.account_id
+            AND o.strategy_id = p.strategy_id AND o.contract = p.contract AND o.ended_at IS NULL
+            AND (o.role = 'stop_loss' AND o.state <> 'PENDING' OR o.role IN ('exit', 'reduce'))))
+    SELECT p.account_id, p.strategy_id, p.contract, began.intent_id AS entry_id
+    FROM bare p
+    JOIN LATERAL (  -- the fill that brought it to this side of nothing
+      SELECT r.intent_id, r.role FROM (
+        SELECT f.*, sum(f.signed) OVER (ORDER BY f.filled_at, f.broker_fill_id) AS after
+        FROM (
+          SELECT x.intent_id, x.role, x.filled_at, x.broker_fill_id,
+            CASE x.action WHEN 'Buy' THEN x.qty ELSE -x.qty END AS signed
+          FROM fills x WHERE x.account_id = p.account_id AND x.contract = p.contract
+            AND x.strategy_id = p.strategy_id AND x.active) f
+      ) r WHERE r.after <> 0 AND r.after * (r.after - r.signed) <= 0
+      ORDER BY r.filled_at DESC, r.broker_fill_id DESC LIMIT 1
+    ) began ON began.role IN ('stop_loss', 'take_profit')
+""")
 # The last word of the strategy was "be flat", it was carried out, and still something is held: an
 # UNKNOWN entry turned up late, or a leg filled while it was being cancelled.
 _OVERTAKEN: Final = text(f"""
@@ -234,7 +262,7 @@ async def naked(
     parameters = {"connections": connections, "older_than_s": older_than_s}
     rows = {
         (row.account_id, row.strategy_id, row.contract): row
-        for query in (_NAKED, _OVERTAKEN)
+        for query in (_TURNED, _NAKED, _OVERTAKEN)
         for row in await connection.execute(query, parameters)
     }
     return [

@@ -15,7 +15,7 @@ from paper.faults import Fault
 from shared.domain.alert_signal import Side, Signal, SignalKind
 from shared.domain.drift import DriftKind
 from shared.domain.rules.drift import DriftPolicy
-from tests.simulation.executor import RECONCILE_EVERY_S
+from tests.simulation.executor import RECONCILE_EVERY_S, SIGNAL_AGE_S_MAX
 from tests.simulation.parts_house import PRICE, ROOT, House, house, lives
 from tests.simulation.virtual_loop import run_virtual
 
@@ -118,7 +118,10 @@ def test_somebody_elses_position_is_named_where_we_hold_nothing() -> None:
     run_virtual(life())
 
 
-def test_trades_that_no_stream_told_are_named_with_the_next_read() -> None:
+@pytest.mark.parametrize(("hand", "kinds"), HANDS)
+def test_what_no_stream_told_is_named_with_the_next_read(
+    hand: Hand, kinds: list[DriftKind]
+) -> None:
     """The line is down while a person trades: what comes back with the next session has a name."""
 
     async def life() -> None:
@@ -126,11 +129,11 @@ def test_trades_that_no_stream_told_are_named_with_the_next_read() -> None:
             await opened(home)
             home.world.link.is_down = True
             home.world.link.cut()
-            await by_hand(home, "Sell", 3)
+            await hand(home)
             await home.world.clock.sleep(5.0)
             assert standing(home) == []
             home.world.link.is_down = False
-            await named(home, DriftKind.MANUAL_EXIT, within_s=POLLED_S_MAX)
+            await named(home, *kinds, within_s=POLLED_S_MAX)
 
     run_virtual(life())
 
@@ -151,6 +154,23 @@ def test_a_target_that_the_broker_refused_is_named() -> None:
             home.executor.planner.wake(home.strategies[0])
             await home.until(lambda: home.net() == 2 and home.is_covered())
             await named(home, within_s=GONE_S_MAX)
+
+    run_virtual(life())
+
+
+def test_a_target_that_came_while_nobody_lived_is_named() -> None:
+    """The process is away for longer than an entry may wait: the alert is over, and told."""
+    target = Signal(kind=SignalKind.TARGET, dialect="test", target_position=2, price=PRICE)
+
+    async def life() -> None:
+        async with house() as home:
+            async with lives(home, 1):
+                home.store.accept_signal(home.strategies[0], target)
+            await home.world.clock.sleep(SIGNAL_AGE_S_MAX + 1)
+            async with lives(home, 2):
+                await home.until(lambda: bool(home.store.decisions.rows()))
+                await named(home, DriftKind.TARGET_MISSED, within_s=NAMED_S_MAX + 1.0)
+                assert home.net() == 0
 
     run_virtual(life())
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paper.faults import Fault
 from shared.domain.alert_signal import Side, Signal, SignalKind
 from shared.domain.controls import Word
 from shared.domain.gates.controls import Scope
@@ -16,7 +18,7 @@ from shared.domain.heal import HEALS_MAX
 from shared.domain.ids import Cause
 from shared.domain.order import Role
 from shared.domain.rules.drift import DriftPolicy
-from tests.simulation.parts_house import House, house, lives
+from tests.simulation.parts_house import PRICE, ROOT, House, house, lives
 from tests.simulation.test_drift import by_hand, follow, opened, standing
 from tests.simulation.virtual_loop import run_virtual
 
@@ -161,3 +163,84 @@ def test_healing_never_overshoots(hands: list[tuple[str, int, float]]) -> None:
             assert len(heals(home)) <= 2 * len(hands)
 
     run_virtual(life())
+
+
+Meanwhile = Callable[[House], Awaitable[None]]
+
+
+async def _buys_back(home: House) -> None:
+    await by_hand(home, "Buy", 2)
+
+
+async def _sells_more(home: House) -> None:
+    await by_hand(home, "Sell", 1)
+
+
+async def _target_fills(home: House) -> None:
+    await home.world.price(ROOT, PRICE + 14)
+
+
+async def _stop_fills(home: House) -> None:
+    await home.world.price(ROOT, PRICE - 14)
+
+
+@pytest.mark.parametrize("fault", ["delay_answer_ms", "lose_answer"])
+@pytest.mark.parametrize(
+    ("meanwhile", "sold"),
+    [
+        (_buys_back, 2),
+        (_sells_more, 3),
+        (_target_fills, 2),
+        (_stop_fills, 2),
+    ],
+)
+def test_a_fill_while_healing_is_under_way_heals_nothing_twice(
+    meanwhile: Meanwhile, sold: int, fault: str
+) -> None:
+    """The healing entry is at the broker and nobody knows its fate yet."""
+
+    async def life() -> None:
+        async with house() as home, lives(home):
+            follow(home, DriftPolicy.HEAL)
+            await opened(home)
+            nets: list[int] = []
+            home.world.onlookers.append(lambda: nets.append(home.executor.watch.net()))
+            await home.world.control("fault", name=fault, count=1, ms=3_000)
+            await by_hand(home, "Sell", 2)
+            await home.until(lambda: healing(home), HEALED_S_MAX)
+            await meanwhile(home)
+            await home.rest()
+            await home.rest()
+            assert healed(home) <= sold
+            assert max(nets) <= QTY + (2 if meanwhile is _buys_back else 0)
+            assert 0 <= home.net() <= QTY
+            assert home.is_covered()
+            assert home.executor.watch.net() == home.net()
+
+    run_virtual(life())
+
+
+def test_a_sale_that_is_taken_back_while_it_is_healed_leaves_nothing_bare() -> None:
+    """Then more is held than was asked for, and that is for a person; no entry follows."""
+
+    async def life() -> None:
+        async with house() as home, lives(home):
+            follow(home, DriftPolicy.HEAL)
+            await opened(home)
+            await home.world.control("fault", name=Fault.DELAY_ANSWER_MS, count=1, ms=3_000)
+            await by_hand(home, "Sell", 2)
+            await home.until(lambda: healing(home), HEALED_S_MAX)
+            account = home.executor.account.name
+            await home.world.control("fault", name=Fault.BUST_FILL, account=account)
+            await home.rest()
+            await home.rest()
+            assert healed(home) == 2
+            assert home.executor.watch.net() == home.net() == QTY + 2
+            assert home.is_covered()
+
+    run_virtual(life())
+
+
+def healing(home: House) -> bool:
+    entries = (row for row in home.intents(Role.ENTRY) if row.intent.cause is Cause.HEAL)
+    return any(row.claimed_at is not None and row.ended_at is None for row in entries)

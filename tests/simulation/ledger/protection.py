@@ -36,6 +36,7 @@ _GONE: Final = (
     IntentState.ABANDONED,
 )
 _NOT_THERE: Final = (IntentState.PENDING, IntentState.SENDING, IntentState.UNKNOWN)
+_LEGS: Final = (Role.STOP_LOSS, Role.TAKE_PROFIT)
 _AT_BROKER: Final = (IntentState.ACCEPTED, IntentState.WORKING)
 
 
@@ -145,6 +146,7 @@ def _found(store: Store, held: PositionRow, older_than_s: float, now: datetime) 
     ours = held.strategy_id != EXTERNAL
     cause = _overtaken(mine, before, now) if ours else None
     cause = cause or _stopless(store, mine, held, before, now)
+    cause = cause or (_turned(store, mine, held, before) if ours else None)
     if cause is None:
         return None
     owner = StrategyId(held.strategy_id)
@@ -178,6 +180,30 @@ def _stopless(
     entries = (row for row in mine if row.role is Role.ENTRY and row.created_at > now - _LOOK_BACK)
     legs_of = store.intents.legs
     return next((row for row in entries if _lost_stop(row, legs_of(row.id), before)), None)
+
+
+def _turned(
+    store: Store, mine: list[IntentRow], held: PositionRow, before: datetime
+) -> IntentRow | None:
+    """The leg that closed more than was there, and so opened what nobody asked for."""
+    if held.updated_at >= before:
+        return None
+    if any(row.ended_at is None and _protects(row) for row in mine):
+        return None
+    place = (held.account_id, held.strategy_id, held.contract)
+    fills = [
+        row
+        for row in store.fills.rows()
+        if (row.account_id, row.strategy_id, row.contract) == place and row.active
+    ]
+    net, began = 0, None
+    for fill in sorted(fills, key=lambda row: (row.filled_at, row.broker_fill_id)):
+        last, net = net, net + fill.qty * Action(fill.action).sign
+        if net != 0 and net * last <= 0:
+            began = fill
+    if began is None or began.intent_id is None or began.role not in _LEGS:
+        return None
+    return store.intents.one(began.intent_id)
 
 
 def _protects(row: IntentRow) -> bool:
