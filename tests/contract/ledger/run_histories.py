@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +47,8 @@ class Progress:
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        told = {each.name: getattr(self, each.name) for each in fields(self)}
+        fresh.write_text(json.dumps(told), encoding="utf-8")
         fresh.replace(path)
 
     def live(self, both: Comparing, batch: int) -> None:
