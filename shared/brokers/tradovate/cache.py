@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from shared.brokers.tradovate import mapping, models
-from shared.brokers.tradovate.rows import Recent
+from shared.brokers.tradovate.rows import Recent, is_final
 from shared.brokers.tradovate.strategies import OrderStrategy, OrderStrategyLink, Strategies
 from shared.brokers.tradovate.tables import KINDS, Tables
 from shared.brokers.tradovate.wire import Garbled
@@ -96,6 +96,8 @@ class EntityStore:
         Rows of a read are as old as its request; meanwhile others may have brought later ones.
         """
         for order in self._tables.orders:
+            if is_final(order.ord_status):
+                continue  # read before its versions and fills, which are all here
             for row in other._tables.of_order(order.id):
                 self._tables.put(row)
 
