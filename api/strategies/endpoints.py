@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import Body, status
+from fastapi import Body, Request, status
 
 from api import edits
-from api.access import SESSION, Router
-from api.deps import Bells, CurrentUser, ReadConn, Resources, WriteConn
+from api.access import PERSON, SESSION, Router
+from api.deps import Bells, CurrentUser, Person, ReadConn, Resources, WriteConn
 from api.open_risk import OnOpen
-from api.strategies import queries, service, what_if
+from api.strategies import queries, rotation, service, what_if
 from api.strategies.schemas import (
     CreateIn,
     DeletedOut,
+    KeyEndedOut,
     NamesOut,
     PutIn,
+    RotateIn,
     SavedOut,
     StrategiesOut,
     StrategyDetail,
@@ -33,7 +35,9 @@ from api.strategies.what_if_schemas import (
 from api.wire import ExactJson, PathId, QueryId, QueryText, invalid
 
 router = Router(SESSION, prefix="/api/strategies", tags=["strategies"])
-ROUTERS: Final = (router,)
+# Keys are the right to trade: no program gives itself a new one.
+person = Router(PERSON, prefix="/api/strategies", tags=["strategies"])
+ROUTERS: Final = (router, person)
 
 SettingsBody = Annotated[Settings, Body()]
 
@@ -90,6 +94,24 @@ async def remove(
     gone = await service.remove(connection, user, strategy_id, force)
     bells.append(await edits.strategy(connection, user, strategy_id, "deleted"))
     return gone
+
+
+@person.post("/{strategy_id}/rotate-key/")
+async def rotate_key(
+    request: Request, user: Person, resources: Resources, strategy_id: PathId, body: RotateIn
+) -> SavedOut:
+    """The new key is shown in the answer; who holds only the old one trades no more."""
+    address = request.client.host if request.client else "unknown"
+    return await rotation.rotate(resources, user, strategy_id, body, address)
+
+
+@person.post("/{strategy_id}/end-previous-key/")
+async def end_previous_key(
+    user: Person, connection: WriteConn, bells: Bells, strategy_id: PathId
+) -> KeyEndedOut:
+    """Once every alert carries the new one."""
+    bells.append(await rotation.end_previous(connection, user, strategy_id))
+    return KeyEndedOut(message="The key before this one is worth nothing now.", id=strategy_id)
 
 
 @router.post("/validate/")

@@ -19,6 +19,7 @@ from pydantic import (
 from api.open_risk import OnOpen
 from api.schemas import Answer, Body, example
 from api.strategies.original import without_neutral
+from api.users.schemas import ProofIn
 from api.wire import BIGINT_MAX, DecimalNumber, DecimalText, Line
 from shared.domain.rules import StrategyRules
 from shared.domain.rules.base import Seconds
@@ -199,6 +200,19 @@ class PutIn(ChangeIn):
     model_config = example({"position_size": 2})
 
     id: Id | None = None
+
+
+class RotateIn(ProofIn):
+    """`keep_previous`: alerts under the key before this one are taken too, until it is ended."""
+
+    model_config = example({"password": "***", "otp": "123456", "keep_previous": True})
+
+    keep_previous: bool = False
+
+
+class KeyEndedOut(Answer):
+    message: str
+    id: int
 
 
 class SavedOut(Answer):

@@ -40,6 +40,7 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/controls/account/{account_id}/resume": {},
     "POST /api/accounts/{account_id}/enable-live": {"password": PASSWORD, "account_name": "x"},
     "PUT /api/connections/{connection_id}": {"name": "mine now"},
+    "POST /api/strategies/{strategy_id}/rotate-key": {"password": PASSWORD},
     "POST /api/drifts/{drift_id}/give": {"strategy_id": 1},
 }
 DENIED = {401, 403}
