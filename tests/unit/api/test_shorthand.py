@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.strategies.schemas import UpdateIn
@@ -186,6 +186,7 @@ _RULES = st.builds(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # a busy machine
 @given(_RULES)
 def test_what_was_shown_changes_nothing_when_it_is_told_back(rules: StrategyRules) -> None:
     short = shown(rules, NAMES)
@@ -202,6 +203,7 @@ def test_what_was_shown_changes_nothing_when_it_is_told_back(rules: StrategyRule
     assert StrategyRules.model_validate(rules.stored()) == rules
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # a busy machine
 @given(_RULES, st.sampled_from(["Inverse", "Delay_Add", "Maxcons"]))
 def test_a_change_of_one_rule_leaves_the_others(rules: StrategyRules, name: str) -> None:
     value = not rules.inverse if name == "Inverse" else 7
