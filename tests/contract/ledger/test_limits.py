@@ -37,10 +37,13 @@ async def _twin(seed: int) -> int:
 async def test_no_history_passes_a_limit_in_postgresql(
     ledger_database: DatabaseUrls,
 ) -> None:
+    entered = 0
     async with postgres_world(ledger_database) as world:
         for seed in range(REAL_HISTORIES):
             await world.begin_anew()
             (world.lease,) = await world.ledger.renew_leases("me")
             street = Street(world, 100_000 + seed)
             await street.live(STEPS)
-            assert street.entered
+            entered += street.entered
+    # Not in each of them: whoever says stop at the outset means it.
+    assert entered > 3 * REAL_HISTORIES
