@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,7 +26,7 @@ from tests.fixtures.stack import Stack
 from tests.fixtures.venue import VenueControl, VenueLedger
 from tests.fixtures.waiting import eventually
 
-RESTS_WITHIN_S: Final = 10.0
+RESTS_WITHIN_S: Final = 30.0
 DISCORD_USER: Final = "100000000000000042"
 _UNDECIDED: Final = """
     SELECT count(*) FROM signals s WHERE s.status = 'accepted'
@@ -245,3 +246,8 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def overload() -> float:
+    """1 on a machine of our own; more where others compete with us, by processes per core."""
+    return max(1.0, os.getloadavg()[0] / (2 * (os.cpu_count() or 1)))

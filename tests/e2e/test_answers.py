@@ -6,6 +6,7 @@ import itertools
 import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e import verdict
-from tests.e2e.house import House, connected, running_house
+from tests.e2e.house import House, connected, overload, running_house
 from tests.e2e.story import ALPHA, BETA
 from tests.fixtures.cut import deliver_and_leave
 from tests.fixtures.waiting import eventually
@@ -112,7 +113,7 @@ async def test_a_refused_alert_is_shown_to_its_owner(house: House, shape: str, c
         (row,) = await seen(house, comment)
         return None if row["answered_status"] == 400 else "not noted as answered"
 
-    await eventually(unnoted, within_s=ANSWERED_WITHIN_S, what="the note of the answer")
+    await eventually(unnoted, within_s=BACK_WITHIN_S, what="the note of the answer")
     (row,) = await seen(house, comment)
     assert (row["verdict"], row["code"]) == ("refused", code)
     assert (row["strategy"], row["signal_id"], row["decisions"]) == (BETA, None, [])
@@ -211,7 +212,7 @@ async def timed(house: House, alert: bytes) -> int:
     """The status of one delivery, answered in time."""
     began_s = time.monotonic()
     status, _ = await house.sender.post(house.webhook(BETA), alert)
-    assert time.monotonic() - began_s < ANSWERED_WITHIN_S
+    assert time.monotonic() - began_s < ANSWERED_WITHIN_S * overload()
     return status
 
 
@@ -237,9 +238,10 @@ async def _cut_once(house: House, alert: bytes) -> None:
             await holder.execute("SELECT FROM strategies WHERE name = $1 FOR UPDATE", BETA)
 
             async def it_waits() -> None:
-                await eventually(
-                    lambda: _waiting(house.database), within_s=ANSWERED_WITHIN_S, what="a lock"
-                )
+                with suppress(AssertionError):  # refused before anybody saw it wait: cut again
+                    await eventually(
+                        lambda: _waiting(house.database), within_s=ANSWERED_WITHIN_S, what="a lock"
+                    )
 
             await deliver_and_leave(house.webhook(BETA), alert, it_waits)
     finally:
