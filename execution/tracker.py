@@ -17,7 +17,6 @@ from shared.domain.ids import ConnectionId
 from shared.ports.broker import (
     Fact,
     FeedLost,
-    FeeFact,
     FillFact,
     OrderFact,
     PositionFact,
@@ -33,7 +32,6 @@ _BATCH_MAX: Final = 500
 _AGAIN_AFTER_S: Final = 0.2
 # A fill whose order is not known yet waits this long for it, then it is somebody else's.
 _ORDER_PATIENCE_S: Final = 2.0
-_READ_S_MAX: Final = 120.0  # no full read takes longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,6 @@ class Tracker:
         self._facts: asyncio.Queue[Fact | _ReadWhole] = asyncio.Queue(maxsize=20_000)
         self._known_orders: set[int] = set()
         self._early: list[tuple[float, FillFact]] = []
-        self._fee_told_s: dict[int, float] = {}  # by fill, of the stream
         self.positions: dict[tuple[int, str], PositionFact] = {}
         self.synced_since_s: float | None = None
         self.read_as_of_s: float | None = None
@@ -92,24 +89,13 @@ class Tracker:
 
     async def feed(self, fact: Fact) -> None:
         """Waits when the database is far behind: the broker's socket buffers then."""
-        if isinstance(fact, FeeFact):
-            self._fee_told_s[fact.fill_id] = self._clock.monotonic()
         await self._facts.put(fact)
 
     async def feed_read(self, facts: Sequence[Fact], began_s: float) -> None:
-        """All facts of a full read that began then: what it does not show, was not there.
-
-        A fee carries no time of its own: one that the stream told meanwhile is not put back.
-        """
-        told_s = self._fee_told_s
+        """All facts of a full read that began then: what it does not show, was not there."""
         for fact in facts:
-            if isinstance(fact, FeeFact) and told_s.get(fact.fill_id, began_s) > began_s:
-                continue
             await self._facts.put(fact)
         await self._facts.put(_ReadWhole(began_s))
-        self._fee_told_s = {
-            fill: at_s for fill, at_s in told_s.items() if at_s > began_s - _READ_S_MAX
-        }
 
     async def run(self) -> None:
         while True:

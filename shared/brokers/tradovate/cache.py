@@ -67,6 +67,7 @@ class EntityStore:
         # Set when a fact waits for the name of a contract; whoever fetches it clears this.
         self.needs_name = False
         self.rows_taken = 0  # so many rows were news: unchanged, nothing new can be missing
+        self._fee_taken_at: dict[int, int] = {}  # by fill: `rows_taken` of then
 
     # --- taking in ----------------------------------------------------------------------------
     def apply(self, kind: str, rows: object) -> list[_Told]:
@@ -101,10 +102,22 @@ class EntityStore:
             for row in other._tables.of_order(order.id):
                 self._tables.put(row)
 
+    def catch_up_fees(self, stream: EntityStore, since_row: int) -> None:
+        """Take over the fees that the stream took after its first `since_row` rows.
+
+        A fee carries no time of its own: of two, only who told them when says which is the later.
+        """
+        for known in list(self._tables.fees):
+            fee = stream._tables.fees.get(known.id)
+            if fee is not None and stream._fee_taken_at[fee.id] > since_row:
+                self._tables.put(fee)
+
     def _take(self, kind: str, rows: object) -> Iterator[models.Entity]:
         for row in _converted(kind, rows):
             if self._tables.put(row):
                 self.rows_taken += 1
+                if isinstance(row, models.FillFee):
+                    self._fee_taken_at[row.id] = self.rows_taken
                 yield row
 
     # --- doubts -------------------------------------------------------------------------------

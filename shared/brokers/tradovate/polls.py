@@ -65,6 +65,7 @@ class Polls:
         at, began_s, row = self._clock.now(), self._clock.monotonic(), self._stream.rows_taken
         read = await self._believable(self._reader.first(priority), held)
         read.store.catch_up(self._stream)
+        read.store.catch_up_fees(self._stream, row)
         read.store.catch_up(self._last)
         self._last = read.store
         self.held = read.store.held

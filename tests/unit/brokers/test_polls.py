@@ -135,6 +135,19 @@ def test_a_corrected_fee_is_told_by_the_read_that_shows_it() -> None:
     run(scene())
 
 
+def test_a_read_does_not_put_back_a_fee_that_the_stream_told_meanwhile() -> None:
+    async def scene() -> None:
+        desk = Desk()
+        desk.venue.http["fillFee/list"] = [{"id": rows.FILL, "commission": 1.58}]
+        read = asyncio.create_task(desk.broker.snapshot())
+        await desk.clock.sleep(0.0005)
+        desk.broker._store.load("fillFee", [{"id": rows.FILL, "commission": 0}])
+        fees = [str(fact.fee_usd) for fact in (await read).facts if isinstance(fact, FeeFact)]
+        assert fees == ["0"]
+
+    run(scene())
+
+
 def test_what_a_command_brings_about_is_looked_for_in_all_lists() -> None:
     async def scene() -> None:
         desk = Desk()

@@ -15,7 +15,6 @@ from shared.domain.order import Action, BrokerStatus, OrderType
 from shared.ports.broker import (
     Fact,
     FeedLost,
-    FeeFact,
     FillFact,
     OrderFact,
     PositionFact,
@@ -141,17 +140,3 @@ async def test_the_newest_position_is_kept_for_comparing_and_never_written() -> 
         await asyncio.wait_for(batches.get(), 30)
         assert tracker.positions == {(900, "NQZ6"): new}
     assert ledger.applied == []
-
-
-async def test_a_read_does_not_put_back_a_fee_that_the_stream_told_meanwhile() -> None:
-    ledger = FakeLedger()
-    free, early = FeeFact(6, Decimal(0)), FeeFact(7, Decimal("1.58"))
-    async with tracking(ledger) as (tracker, batches):
-        await feed(tracker, early)
-        began_s = SystemClock().monotonic()
-        await feed(tracker, free)
-        late = [FeeFact(6, Decimal("1.58")), FeeFact(7, Decimal("1.60")), FeeFact(8, Decimal(2))]
-        await tracker.feed_read(late, began_s)
-        while sum(len(batch) for batch in ledger.applied) < 4:
-            await asyncio.wait_for(batches.get(), 30)
-    assert [fact for batch in ledger.applied for fact in batch] == [early, free, *late[1:]]
