@@ -245,6 +245,16 @@ def test_a_ladder_that_is_added_to_keeps_every_pair() -> None:
     run_virtual(more(4))
 
 
+async def just_bought(executor: Executor, *, every_s: float) -> None:
+    """Held, and its ladder perhaps not set up yet."""
+    set_rules(executor, LADDER)
+    await executor.world.price(ROOT, PRICE)
+    await executor.world.clock.sleep(SECOND_S)
+    order = Signal(kind=SignalKind.ORDER, dialect="test", side=Side.BUY, quantity=QTY, price=PRICE)
+    tell(executor, order)
+    await executor.until(lambda: net(executor) == QTY, STAGE_S_MAX, every_s=every_s)
+
+
 def stopped(executor: Executor) -> int:
     return sum(qty for kind, qty, _ in exits(executor) if kind == "Stop")
 
@@ -252,14 +262,7 @@ def stopped(executor: Executor) -> int:
 async def set_up() -> tuple[float, int]:
     """How long more is stopped than is held, and the least that was stopped meanwhile."""
     async with world(7) as venue, executing(venue, 7) as executor:
-        set_rules(executor, LADDER)
-        await venue.price(ROOT, PRICE)
-        await venue.clock.sleep(SECOND_S)
-        order = Signal(
-            kind=SignalKind.ORDER, dialect="test", side=Side.BUY, quantity=QTY, price=PRICE
-        )
-        tell(executor, order)
-        await executor.until(lambda: net(executor) == QTY, STAGE_S_MAX, every_s=0.0005)
+        await just_bought(executor, every_s=0.0005)
         await executor.until(lambda: stopped(executor) > QTY, STAGE_S_MAX, every_s=0.0005)
         began_s, least = venue.clock.monotonic(), QTY
         while stopped(executor) > QTY:
@@ -280,14 +283,7 @@ def test_two_stops_stand_for_one_contract_no_longer_than_a_few_calls() -> None:
 async def overrun(away: int) -> None:
     """The price is past a rung before its pair can work."""
     async with world(7) as venue, executing(venue, 7) as executor:
-        set_rules(executor, LADDER)
-        await venue.price(ROOT, PRICE)
-        await venue.clock.sleep(SECOND_S)
-        order = Signal(
-            kind=SignalKind.ORDER, dialect="test", side=Side.BUY, quantity=QTY, price=PRICE
-        )
-        tell(executor, order)
-        await executor.until(lambda: net(executor) == QTY, STAGE_S_MAX, every_s=0.01)
+        await just_bought(executor, every_s=0.01)
         await venue.price(ROOT, PRICE + away)
         await venue.clock.sleep(SETTLE_S)
         assert net(executor) >= 0
@@ -305,14 +301,7 @@ def test_a_price_that_runs_ahead_of_the_rungs_leaves_nothing_bare(away: int) -> 
 async def lost(fault: str) -> None:
     """A pair whose answer is lost, refused or late: the first pair covers meanwhile."""
     async with world(7) as venue, executing(venue, 7) as executor:
-        set_rules(executor, LADDER)
-        await venue.price(ROOT, PRICE)
-        await venue.clock.sleep(SECOND_S)
-        order = Signal(
-            kind=SignalKind.ORDER, dialect="test", side=Side.BUY, quantity=QTY, price=PRICE
-        )
-        tell(executor, order)
-        await executor.until(lambda: net(executor) == QTY, STAGE_S_MAX, every_s=0.01)
+        await just_bought(executor, every_s=0.01)
         await venue.control("fault", name=fault)
         await venue.clock.sleep(4 * SETTLE_S)
         assert is_even(executor)
