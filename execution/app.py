@@ -64,11 +64,18 @@ if TYPE_CHECKING:  # the client imports it late: start-up time
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 NAME = "execution"
+# Whoever takes over from a process that stands still waits for its locks no longer than this.
+TRANSACTION_TIMEOUT_S = 5.0
 
 
 async def start(settings: ExecutionSettings, service: Service) -> None:
     """Open, wire, spawn."""
-    engine = make_engine(settings.database_url.get_secret_value(), NAME, pool_size=16)
+    engine = make_engine(
+        settings.database_url.get_secret_value(),
+        NAME,
+        pool_size=16,
+        transaction_timeout_s=TRANSACTION_TIMEOUT_S,
+    )
     clock = RecordClock(service.clock, partial(database_now, engine))
     service.resources.push_async_callback(engine.dispose)
     redis, listening = _redis(settings, service)

@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from execution.ledger.leases import LEASE_S, RENEW_EVERY_S
 from execution.login import Login
 from shared.db.failures import is_outage
 from shared.domain.errors import CredentialsExpired
 from shared.domain.ids import ConnectionId
 from shared.ports.broker import LoginHealth, LoginState
 from shared.ports.clock import Clock
-from shared.ports.ledger import Lease, Ledger
+from shared.ports.ledger import LEASE_S, RENEW_EVERY_S, Lease, Ledger
 from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)

@@ -12,11 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.domain.ids import ConnectionId, UserId
-from shared.ports.ledger import Lease
-
-LEASE_S: Final = 5
-# Often: it is also how soon a login whose holder died is taken over.
-RENEW_EVERY_S: Final = LEASE_S / 5
+from shared.ports.ledger import LEASE_S, Lease
 
 _RENEW: Final = text(f"""
     UPDATE leases SET expires_at = clock_timestamp() + interval '{LEASE_S} seconds'

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 CONNECT_TIMEOUT_S: Final = 2.0
 POOL_TIMEOUT_API_S: Final = 0.5
 POOL_TIMEOUT_S: Final = 5.0
+TRANSACTION_TIMEOUT_S: Final = 15.0
 # Above the server's own limit, so that the server ends a slow statement and a silent network is
 # noticed all the same.
 _CLIENT_MARGIN_S: Final = 2.0
@@ -34,9 +35,14 @@ def make_engine(
     pool_timeout_s: float = POOL_TIMEOUT_S,
     statement_timeout_s: float = 5.0,
     lock_timeout_s: float = 2.0,
-    idle_in_transaction_timeout_s: float = 10.0,
+    transaction_timeout_s: float = TRANSACTION_TIMEOUT_S,
 ) -> AsyncEngine:
     """An engine that connects on first use. The pool never grows beyond `pool_size`.
+
+    A transaction that is older than `transaction_timeout_s` is ended by the server together with
+    its connection, whatever its process does: one that stands still keeps no lock for longer. (The
+    limit for idle transactions alone is blind to a process that stopped between asking for a
+    statement's description and running it; PostgreSQL 17 and newer.)
 
     Without a ping before each use: `unit_of_work` notices a dead connection at its first statement.
     """
@@ -56,7 +62,7 @@ def make_engine(
                 "timezone": "UTC",
                 "statement_timeout": _milliseconds(statement_timeout_s),
                 "lock_timeout": _milliseconds(lock_timeout_s),
-                "idle_in_transaction_session_timeout": _milliseconds(idle_in_transaction_timeout_s),
+                "transaction_timeout": _milliseconds(transaction_timeout_s),
                 # Our statements are short; compiling one costs more than running it.
                 "jit": "off",
             },

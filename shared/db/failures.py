@@ -10,6 +10,8 @@ from shared.domain.errors import Unavailable
 
 # 08 connection lost, 53 out of disk, memory or connections, 57P0x shut down or starting up.
 _OUTAGE_CLASSES: Final = ("08", "53", "57P0")
+# The server ended a transaction that was idle or open for too long.
+_TOO_LONG: Final = frozenset({"25P03", "25P04"})
 # 40001 serialization failure, 40P01 deadlock, 55P03 lock not had in time.
 _CONTENTION: Final = frozenset({"40001", "40P01", "55P03"})
 
@@ -27,7 +29,7 @@ def is_outage(error: BaseException) -> bool:
     """PostgreSQL cannot do this now: wait and try the whole transaction again, blame no message.
 
     Contention counts: a process that stands still keeps its locks until the server ends its
-    transaction (10 s), and whoever waits for them must neither die nor give a message up.
+    transaction, and whoever waits for them must neither die nor give a message up.
     """
     if isinstance(error, DatabaseAway):
         return True
@@ -36,6 +38,7 @@ def is_outage(error: BaseException) -> bool:
     return (
         error.connection_invalidated
         or sqlstate(error).startswith(_OUTAGE_CLASSES)
+        or sqlstate(error) in _TOO_LONG
         or is_contention(error)
     )
 

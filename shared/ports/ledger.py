@@ -38,6 +38,11 @@ Nets = Mapping[tuple[int, str], int]
 # Where an order of that direction would fill now; None without a fresh price.
 Closing = Callable[[str, Action], Decimal | None]
 
+# A process that died or stands still is followed by another after so long, and no sooner than it
+# would miss four renewals in a row.
+LEASE_S: Final = 3
+RENEW_EVERY_S: Final = LEASE_S / 5
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,11 +22,10 @@ from cli.paths import ROOT
 from tests.chaos import checker, report
 from tests.chaos.house import Plan
 from tests.chaos.layout import Size
+from tests.chaos.ledgers import keep
 from tests.chaos.slice import live
 from tests.fixtures.servers import private_folder
 
-LEDGERS: Final = ("sent.jsonl", "strikes.jsonl", "messages.jsonl", "database.json", "venue.json",
-                  "about.json")  # fmt: skip
 LINKS: Final = ("execution-postgres", "execution-valkey", "execution-venue", "api-postgres")
 
 
@@ -63,17 +61,12 @@ def _slice(given: argparse.Namespace, number: int, of: int) -> dict[str, Any]:
 
 def lived(out: Path, size: Size, plan: Plan) -> None:
     """Live it through and keep the ledgers, however it ends."""
-    out.mkdir(parents=True, exist_ok=True)
     with private_folder() as folder:
         try:
             with asyncio.Runner() as runner:
                 runner.run(live(folder, size, plan))
         finally:
-            for name in LEDGERS:
-                if (folder / name).exists():
-                    shutil.copy(folder / name, out / name)
-            if (folder / "data" / "logs").is_dir():
-                shutil.copytree(folder / "data" / "logs", out / "logs", dirs_exist_ok=True)
+            keep(folder, out)
 
 
 def judged(out: Path, name: str) -> dict[str, Any]:

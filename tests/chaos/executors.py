@@ -1,6 +1,6 @@
 """Two execution processes on many logins: one stands still and comes back, then one is killed.
 
-    python -m tests.chaos.executors --logins 20 --pause 30 --out FOLDER
+    python -m tests.chaos.executors --logins 20 --pause 30 [--out FOLDER]
 
 Each blow falls while orders are on their way. Right after it every account gets one more alert:
 the hand-over of a login has taken as long as until that alert was filled. Then the ledgers are
@@ -28,6 +28,7 @@ from tests.chaos import checker
 from tests.chaos.delivery import Deliveries
 from tests.chaos.house import House, Plan, running_house
 from tests.chaos.layout import Alert, Size, Strategy
+from tests.chaos.ledgers import keep
 from tests.chaos.notebook import Notebook
 from tests.chaos.striker import Calls
 from tests.chaos.watch import Watch
@@ -170,9 +171,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Two executions share logins and lose one.")
     parser.add_argument("--logins", type=int, default=20)
     parser.add_argument("--pause", type=float, default=30.0)
+    parser.add_argument("--out", type=Path, help="keep what was written down here")
     given = parser.parse_args()
-    with private_folder() as folder, asyncio.Runner() as runner:
-        took = runner.run(live(folder, given.logins, given.pause))
+    with private_folder() as folder:
+        try:
+            with asyncio.Runner() as runner:
+                took = runner.run(live(folder, given.logins, given.pause))
+        finally:
+            if given.out is not None:
+                keep(folder, given.out)
         wrong = judged(folder, took)
     for name, times in took.items():
         middle = times[len(times) // 2] if times else 0.0

@@ -17,7 +17,7 @@ from shared.ports.broker import (
     Refused,
     Unknown,
 )
-from shared.ports.ledger import Claimed
+from shared.ports.ledger import LEASE_S, Claimed
 from tests.contract.ledger.world import BROKER_ACCOUNTS, BUY, CLOSE, SELL, World
 
 
@@ -52,6 +52,15 @@ async def test_a_stranger_to_the_lease_claims_nothing(world: World) -> None:
     old = replace(world.lease, epoch=world.lease.epoch - 1)
     assert (await world.ledger.claim([old], world.judge)).claimed == ()
     assert await world.ledger.renew_leases("another") == []
+
+
+async def test_a_lease_that_is_not_renewed_goes_to_who_asks_first(world: World) -> None:
+    await world.advance(LEASE_S - 0.1)
+    assert await world.ledger.renew_leases("another") == []
+    await world.advance(0.2)
+    (taken,) = await world.ledger.renew_leases("another")
+    assert taken.epoch == world.lease.epoch + 1
+    assert await world.ledger.renew_leases("me") == []
 
 
 async def test_entries_of_an_account_follow_their_sequence(world: World) -> None:

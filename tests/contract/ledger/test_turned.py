@@ -38,6 +38,7 @@ async def entered(world: World) -> Legs:
 async def ended(world: World, legs: Legs) -> None:
     """The target fills whole, and the broker cancels the stop beside it."""
     target, stop = legs
+    await world.renew()
     await world.fill(target)
     await world.tell(await world.order_fact(stop, BrokerStatus.CANCELED))
     await world.advance(2)

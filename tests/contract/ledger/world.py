@@ -111,6 +111,10 @@ class World(ABC):
         """All rows of one of `TABLES`, in a form that can be compared."""
 
     # --- short ways to make things happen ---
+    async def renew(self) -> None:
+        """As a process does that lives: its lease would run out otherwise."""
+        (self.lease,) = await self.ledger.renew_leases("me")
+
     async def signal(self, signal: Signal, strategy: int = 0) -> int:
         """Accept a signal and fan it out; returns its id."""
         accepted = await self.accept(signal, strategy)

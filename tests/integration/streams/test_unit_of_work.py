@@ -136,6 +136,32 @@ async def test_a_cut_in_the_middle_is_an_outage(single: AsyncEngine, owner: Asyn
     assert await _pid(single) > 0
 
 
+async def test_a_process_that_stands_still_keeps_no_lock(
+    fresh_database: DatabaseUrls, owner: AsyncEngine
+) -> None:
+    """Not even one that stopped after it had a statement described and before it ran it.
+
+    To PostgreSQL such a session is at work, and the limit for idle transactions passes it by.
+    """
+    stopped = make_engine(fresh_database.execution, "tests-stopped", transaction_timeout_s=1.0)
+
+    async def is_free() -> bool:
+        return await column(owner, "SELECT pg_try_advisory_lock(1234)") == [True]
+
+    with pytest.raises(DBAPIError) as caught:  # noqa: PT012 - the block is what is tested
+        async with unit_of_work(stopped) as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(1234)"))
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert raw is not None
+            await raw.prepare("SELECT 1")
+            state = "SELECT state FROM pg_stat_activity WHERE application_name = 'tests-stopped'"
+            assert await column(owner, state) == ["active"]
+            await eventually(is_free, "the lock is free")
+            await connection.execute(text("SELECT 1"))
+    assert is_outage(caught.value)
+    await stopped.dispose()
+
+
 async def test_what_was_read_is_not_lost_with_the_connection(
     single: AsyncEngine, owner: AsyncEngine
 ) -> None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.ports.ledger import Lease
+from shared.ports.ledger import LEASE_S, Lease
 from tests.simulation.rows import LeaseRow
 from tests.simulation.store import Store
 
-_LEASE: Final = timedelta(seconds=5)
+_LEASE: Final = timedelta(seconds=LEASE_S)
 
 
 def is_live(row: LeaseRow, now: datetime) -> bool:
