@@ -134,6 +134,28 @@ CHECKS: Final = (
         """,
     ),
     Check(
+        "conservation.account_over_limit",
+        "Entries of all its strategies made an account hold more than its limit.",
+        """
+        SELECT a.id AS account_id, a.user_id, jsonb_build_object('held', h.held,
+          'limit', (a.rules -> 'limits' ->> 'max_position_contracts')::int) AS evidence
+        FROM accounts a
+        CROSS JOIN LATERAL (
+          SELECT sum(abs(r.net)) AS held FROM (
+            SELECT sum(p.net_qty) AS net FROM positions p
+            WHERE p.account_id = a.id AND p.net_qty <> 0 GROUP BY p.strategy_id, p.root) r) h
+        WHERE h.held > (a.rules -> 'limits' ->> 'max_position_contracts')::int
+          AND h.held <= (
+            SELECT coalesce(sum(i.filled_qty), 0) FROM intents i
+            WHERE i.account_id = a.id AND i.role = 'entry'
+              AND i.claimed_at > a.updated_at + interval '5 seconds'
+              AND i.created_at > clock_timestamp() - make_interval(secs => $1))
+          AND NOT EXISTS (
+            SELECT 1 FROM fills f WHERE f.account_id = a.id AND f.intent_id IS NULL AND f.active
+              AND f.recorded_at > a.updated_at)
+        """,
+    ),
+    Check(
         "conservation.book_differs",
         "A book is not the sum of its fills.",
         """

@@ -146,6 +146,15 @@ async def _over_limit(books: Books, account: int) -> None:
     await books.clean(account)
 
 
+async def _account_over_limit(books: Books, account: int) -> None:
+    """Two contracts where one is allowed in all, however few each strategy has."""
+    await books.db.execute(
+        "UPDATE accounts SET rules = $2 WHERE id = $1",
+        *(account, json.dumps({"limits": {"max_position_contracts": 1}})),
+    )
+    await books.clean(account)
+
+
 async def _book_differs(books: Books, account: int) -> None:
     await books.clean(account)
     await books.db.execute(
@@ -184,6 +193,7 @@ DOCTORED: dict[str, Doctor] = {
     "conservation.overfilled": _overfilled,
     "conservation.filled_beyond_order": _overfilled,
     "conservation.position_over_limit": _over_limit,
+    "conservation.account_over_limit": _account_over_limit,
 }
 
 
@@ -284,7 +294,8 @@ async def test_a_limit_lowered_under_a_position_is_no_breach(
     account = await books.account()
     await books.clean(account)
     await books.db.execute(
-        "UPDATE accounts SET max_contracts = 1, updated_at = now() WHERE id = $1", account
+        "UPDATE accounts SET max_contracts = 1, rules = $2, updated_at = now() WHERE id = $1",
+        *(account, json.dumps({"limits": {"max_position_contracts": 1}})),
     )
     watch = Watch("unused", SystemClock())
     for _ in range(2):
