@@ -90,7 +90,7 @@ def _arguments() -> argparse.Namespace:
     add("--signals", type=int, default=3_000, help="the same")
     add("--accounts", type=int, default=20)
     add("--logins", type=int, default=5)
-    add("--rate", type=float, default=2.8, help="alerts a second")
+    add("--rate", type=float, default=4.5, help="alerts a second")
     add("--seed", default="1")
     add("--no-links", dest="links", action="store_false", help="leave the links alone")
     add("--out", type=Path, required=True)

@@ -52,6 +52,7 @@ def status(url: str) -> int:
 def test_everything_named_in_the_ready_line_is_there(stack: Stack) -> None:
     assert stack.info.keys() == KEYS
     assert stack.pids.keys() == {*SERVICES, "postgres", "valkey"}
+    assert {name: stack.pid(name) for name in stack.pids} == stack.pids
     assert all(is_alive(pid) for pid in stack.pids.values())
     assert stack.info["paper_url"].endswith("/v1")
     assert stack.info["webhook_url"].endswith(stack.info["webhook_key"])
