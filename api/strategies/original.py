@@ -47,6 +47,8 @@ _AVERAGE: Final = {
     "avgdnAmnt": "average_down_contracts",
     "avgdnType": "average_down_units",
 }
+# Said about a strategy, and no settings: a form that sends the whole object back sends them too.
+_SAID: Final = frozenset({"Owner", "Profit"})
 # Nobody but the owner sees a strategy.
 _HARMLESS: Final = frozenset({"Private"})
 
@@ -56,7 +58,7 @@ def without_neutral(body: dict[str, Any]) -> dict[str, Any]:
 
     Raises InvalidInput `settings.not_offered` for one that asks for something.
     """
-    kept = dict(body)
+    kept = {name: value for name, value in body.items() if name not in _SAID}
     for name, neutral in IN_FULL.items():
         if name in kept:
             _require_neutral(name, kept.pop(name), neutral)

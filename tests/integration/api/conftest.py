@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI
-from passlib.context import CryptContext
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -23,7 +22,7 @@ from shared.runtime.clock import SystemClock
 from shared.runtime.logging import configure_logging
 from shared.runtime.readiness import Readiness
 from tests.fixtures.servers import DatabaseUrls
-from tests.integration.api.helpers import BASE_URL, RecordingBell, Town
+from tests.integration.api.helpers import BASE_URL, RecordingBell, Town, cheap_passwords
 
 
 @pytest.fixture(autouse=True)
@@ -63,12 +62,7 @@ async def engine(fresh_database: DatabaseUrls) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture(scope="session")
 def passwords() -> Passwords:
-    """As in production, at a cost that suits a thousand sign-ins."""
-    context = CryptContext(
-        schemes=["argon2"], argon2__type="ID", argon2__time_cost=1, argon2__memory_cost=64,
-        argon2__parallelism=1,
-    )  # fmt: skip
-    return Passwords(2, context)
+    return cheap_passwords()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from passlib.context import CryptContext
 from sqlalchemy import Row, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -121,6 +122,15 @@ class Town:
 
     async def events(self) -> list[Row[Any]]:
         return await self.rows(select(outbox).order_by(outbox.c.id))
+
+
+def cheap_passwords() -> Passwords:
+    """As in production, at a cost that suits a thousand sign-ins."""
+    context = CryptContext(
+        schemes=["argon2"], argon2__type="ID", argon2__time_cost=1, argon2__memory_cost=64,
+        argon2__parallelism=1,
+    )  # fmt: skip
+    return Passwords(2, context)
 
 
 async def csrf(client: httpx.AsyncClient) -> dict[str, str]:
