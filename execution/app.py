@@ -70,12 +70,7 @@ TRANSACTION_TIMEOUT_S = 5.0
 
 async def start(settings: ExecutionSettings, service: Service) -> None:
     """Open, wire, spawn."""
-    engine = make_engine(
-        settings.database_url.get_secret_value(),
-        NAME,
-        pool_size=16,
-        transaction_timeout_s=TRANSACTION_TIMEOUT_S,
-    )
+    engine = _engine(settings)
     clock = RecordClock(service.clock, partial(database_now, engine))
     service.resources.push_async_callback(engine.dispose)
     redis, listening = _redis(settings, service)
@@ -148,6 +143,11 @@ async def _answers(
     """The database keeps what it is told, and says what time it is."""
     await require_durable(settings.env, engine, redis)
     await clock.ask()
+
+
+def _engine(settings: ExecutionSettings) -> AsyncEngine:
+    url = settings.database_url.get_secret_value()
+    return make_engine(url, NAME, pool_size=16, transaction_timeout_s=TRANSACTION_TIMEOUT_S)
 
 
 def _redis(settings: ExecutionSettings, service: Service) -> tuple[Redis, Redis]:
