@@ -142,6 +142,17 @@ def verify(head: HeadOption = "", data: DataOption = None) -> None:
 
 
 @app.command()
+def recount(
+    check: Annotated[bool, typer.Option("--check", help="Compare only; write nothing.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Count all closed trades once more, and prove that what was kept is what they come to."""
+    from cli.recount import run
+
+    raise typer.Exit(run(data, check=check))
+
+
+@app.command()
 def docs() -> None:
     """Write the pages that are generated from the code."""
     from cli.docs import write

@@ -16,7 +16,14 @@ _NOTE: Final = "Written by `python -m cli docs`; change the code, not this page.
 
 def data_ownership() -> str:
     """Who writes what, as `shared/db/ownership.py` grants it."""
-    from shared.db.ownership import APPEND_ONLY, HANDED_OVER, HIDDEN, MESSAGING, WRITER
+    from shared.db.ownership import (
+        APPEND_ONLY,
+        COUNTED,
+        HANDED_OVER,
+        HIDDEN,
+        MESSAGING,
+        WRITER,
+    )
     from shared.db.tables import metadata
 
     rows = []
@@ -27,6 +34,8 @@ def data_ownership() -> str:
             writer = "{} adds, {} takes away".format(*HANDED_OVER[name])
         elif name in APPEND_ONLY:
             writer = "any service, append only"
+        elif name in COUNTED:
+            writer = "PostgreSQL itself, with what it counts"
         elif name in MESSAGING:
             writer = "any service (machinery of messages)"
         else:

@@ -51,10 +51,12 @@ async def rebuild(
     nothing. `silently` is for records that were lost altogether: people were told long ago.
     """
     books = await store.all_books(connection, account_id)
+    # All at once: a trade that is written locks what counts it, and a book's lock comes first.
+    for book in books:
+        await store.lock(connection, book)
     found: list[Projection | None] = []
     said: list[Envelope] = []
     for book in books:
-        await store.lock(connection, book)
         projection = await compare(connection, book, None)
         found.append(projection)
         if projection is not None:

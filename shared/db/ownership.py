@@ -63,6 +63,10 @@ HANDED_OVER: Final[dict[str, tuple[str, str]]] = {
     "broker_consents": ("api", "execution"),
 }
 
+# Kept by PostgreSQL's own triggers, in the transaction that changes what they count: no service may
+# write them, and none can forget to.
+COUNTED: Final = ("trade_groups", "trade_days")
+
 # The machinery of messages: each service marks its own rows in them.
 MESSAGING: Final = ("outbox", "inbox", "dead_letters", "message_attempts")
 

@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db.tables import columns as c
 from shared.db.tables.base import metadata
+from shared.db.tables.counts import kind_of_trade
 
 jobs = Table(
     "jobs",
@@ -81,8 +82,10 @@ imported_trades = Table(
     Column("fees_usd", c.MONEY, nullable=False),
     Column("net_usd", c.MONEY, nullable=False),
     Column("trade_date", Date, nullable=False),
+    kind_of_trade("'0'"),
     UniqueConstraint("user_id", "fingerprint"),
     Index("ix_imported_trades_user_exit", "user_id", "exit_at"),
     Index("ix_imported_trades_strategy_exit", "strategy_id", "exit_at"),
+    Index("ix_imported_trades_group_exit", "group_key", "exit_at", "id"),
     comment="Closed trades of another program's, for statistics; no account book knows them.",
 )

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db.tables import columns as c
 from shared.db.tables.base import metadata
+from shared.db.tables.counts import kind_of_trade
 
 recorded_positions = Table(
     "recorded_positions",
@@ -88,8 +89,10 @@ trades = Table(
     Column("net_usd", c.MONEY, nullable=False),
     Column("trade_date", Date, nullable=False),
     c.updated(),
+    kind_of_trade("account_id::text"),
     Index("ix_trades_user_exit", "user_id", "exit_at"),
     Index("ix_trades_strategy_exit", "strategy_id", "exit_at"),
+    Index("ix_trades_group_exit", "group_key", "exit_at", "id"),
     comment="Closed round trips: what statistics are made of.",
 )
 
