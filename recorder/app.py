@@ -47,6 +47,7 @@ async def start(settings: RecorderSettings, service: Service) -> None:
         streams=STREAMS,
         types=TYPES,
         handler=handlers.handle,
+        together=handlers.together,
         inbox=Inbox(engine, GROUP),
         redis=listening,
         clock=clock,

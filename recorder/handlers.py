@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -9,13 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from recorder import store, writer
 from recorder.projector import Cause, project
-from recorder.record import Book
+from recorder.record import Book, Point
 from shared.contracts.envelope import Envelope
 from shared.contracts.handovers import PositionHandedOver
 from shared.contracts.orders import FillFeeKnown, FillRecorded, FillVoided, OrderChanged
 from shared.contracts.registry import EventBody
 from shared.contracts.streams import EVENTS
 from shared.domain.order import Role
+from shared.streams.consumer import Said
 from shared.streams.publisher import Publisher
 
 GROUP: Final = "recorder"
@@ -32,7 +34,7 @@ _PROTECTIVE: Final = frozenset(role.value for role in Role if role.protective)
 
 
 class Handlers:
-    """One per process: a consumer hands it one event at a time."""
+    """One per process: a consumer hands it one event, or some of one user, at a time."""
 
     def __init__(self, publisher: Publisher | None = None) -> None:
         self._publisher = publisher
@@ -42,71 +44,76 @@ class Handlers:
         self, connection: AsyncConnection, envelope: Envelope, body: EventBody
     ) -> None:
         """The effect of one event, in the caller's transaction."""
-        self._said = (envelope.id, await answer(connection, envelope, body))
+        await self.together(connection, [(envelope, body)])
+
+    async def together(self, connection: AsyncConnection, said: Sequence[Said]) -> None:
+        """The same of several."""
+        self._said = (said[-1][0].id, await answer(connection, said))
 
     def after_commit(self, envelope: Envelope) -> None:
-        """Ring for what `handle` wrote; the relay does it if we do not come this far."""
+        """Ring for what was written; the relay does it if we do not come this far."""
         if self._said is None or self._publisher is None:
             return
         event_id, envelopes = self._said
         if event_id == envelope.id:
             self._publisher.offer(envelopes)
-        self._said = None
+            self._said = None
 
 
-async def answer(
-    connection: AsyncConnection, envelope: Envelope, body: EventBody
-) -> list[Envelope]:
-    """The events written because of this one. Raises `NotFound` for a fill nobody recorded."""
-    cause = Cause(envelope.occurred_at, envelope.correlation_id, str(envelope.id))
+async def answer(connection: AsyncConnection, said: Sequence[Said]) -> list[Envelope]:
+    """The events written because of these. Raises `NotFound` for a fill nobody recorded.
+
+    A book that several of them name is projected once, from the earliest point any of them names.
+    """
+    looks: dict[Book, tuple[Point, Cause]] = {}
+    for envelope, body in said:
+        cause = Cause(envelope.occurred_at, envelope.correlation_id, str(envelope.id))
+        for book, since in await _named(connection, body):
+            known = looks.get(book)
+            looks[book] = (since if known is None else min(since, known[0]), cause)
+    written: list[Envelope] = []
+    # In one order, so that two processes do not wait for each other's books.
+    for book in sorted(looks, key=store.book_order):
+        written += await project(connection, book, *looks[book])
+    return written
+
+
+async def _named(connection: AsyncConnection, body: EventBody) -> list[tuple[Book, Point]]:
+    """Which books an event is about, and from where they have to be read."""
     match body:
         case FillRecorded() | FillFeeKnown() | FillVoided():
-            return await _on_fill(connection, body, cause)
+            return await _by_fill(connection, body)
         case PositionHandedOver():
-            return await _on_hand_over(connection, body, cause)
+            # From the fill that began it: gone from one book, and open in the other.
+            seen = await store.find_fill(connection, body.account_id, body.opening_fill_id)
+            return _books(seen, {body.from_strategy_id, body.to_strategy_id})
         case OrderChanged():
-            return await _on_order(connection, body, cause)
+            return await _by_order(connection, body)
         case _:
             return []
 
 
-async def _on_fill(
-    connection: AsyncConnection, body: FillRecorded | FillFeeKnown | FillVoided, cause: Cause
-) -> list[Envelope]:
+async def _by_fill(
+    connection: AsyncConnection, body: FillRecorded | FillFeeKnown | FillVoided
+) -> list[tuple[Book, Point]]:
     seen = await store.find_fill(connection, body.account_id, body.fill_id)
     # The fill may have been given to another owner since the bell rang: both books are read.
-    owners = sorted({seen.strategy_id, body.strategy_id})
+    owners = {seen.strategy_id, body.strategy_id}
     is_given = isinstance(body, FillRecorded) and body.intent_id is None
     if store.EXTERNAL in owners or is_given:
         await writer.note_external(connection, seen)
-    said: list[Envelope] = []
-    for strategy_id in owners:
-        if strategy_id != store.EXTERNAL:
-            book = Book(seen.account_id, strategy_id, seen.contract)
-            said += await project(connection, book, seen.point, cause)
-    return said
+    return _books(seen, owners - {store.EXTERNAL})
 
 
-async def _on_hand_over(
-    connection: AsyncConnection, body: PositionHandedOver, cause: Cause
-) -> list[Envelope]:
-    """From the fill that began it: gone from one book, and open in the other."""
-    seen = await store.find_fill(connection, body.account_id, body.opening_fill_id)
-    said: list[Envelope] = []
-    for strategy_id in sorted({body.from_strategy_id, body.to_strategy_id}):
-        book = Book(seen.account_id, strategy_id, seen.contract)
-        said += await project(connection, book, seen.point, cause)
-    return said
+def _books(seen: store.SeenFill, owners: set[int]) -> list[tuple[Book, Point]]:
+    return [(Book(seen.account_id, owner, seen.contract), seen.point) for owner in owners]
 
 
-async def _on_order(
-    connection: AsyncConnection, body: OrderChanged, cause: Cause
-) -> list[Envelope]:
+async def _by_order(connection: AsyncConnection, body: OrderChanged) -> list[tuple[Book, Point]]:
     """A stop or a target was placed, moved or ended: the record shows where it stands."""
     if body.role not in _PROTECTIVE or body.intent_id is None or body.strategy_id == store.EXTERNAL:
         return []
     entry = await store.first_entry(connection, body.intent_id)
-    if entry is None:
-        return []
-    book = Book(body.account_id, body.strategy_id, body.contract)
-    return await project(connection, book, entry, cause)
+    return (
+        [] if entry is None else [(Book(body.account_id, body.strategy_id, body.contract), entry)]
+    )

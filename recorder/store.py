@@ -237,7 +237,7 @@ async def all_books(connection: AsyncConnection, account_id: int | None = None) 
     found = _books(fills, account_id).union(_books(recorded_positions, account_id))
     rows = await connection.execute(found)
     books = (Book(row.account_id, row.strategy_id, row.contract) for row in rows)
-    return sorted(books, key=_book_order)
+    return sorted(books, key=book_order)
 
 
 def _books(table: Any, account_id: int | None) -> Select[tuple[int, int, str]]:
@@ -252,7 +252,7 @@ def _place() -> Tuple:
     return tuple_(fills.c.filled_at, fills.c.broker_fill_id)
 
 
-def _book_order(book: Book) -> tuple[int, int, str]:
+def book_order(book: Book) -> tuple[int, int, str]:
     return book.account_id, book.strategy_id, book.contract
 
 

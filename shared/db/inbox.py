@@ -60,6 +60,22 @@ class Inbox:
             is_first = (await connection.execute(mark)).first() is not None
             yield connection if is_first else None
 
+    @asynccontextmanager
+    async def once_all(
+        self, envelopes: Sequence[Envelope]
+    ) -> AsyncGenerator[tuple[AsyncConnection, list[Envelope]]]:
+        """One transaction for several events of one user, and which of them are new."""
+        marks = [
+            {"consumer": self.name, "event_id": key} for key in sorted({e.id for e in envelopes})
+        ]  # sorted: of two processes with the same events one waits for the other
+        async with unit_of_work(self._engine, envelopes[0].user_id) as connection:
+            mark = insert(inbox).values(marks).on_conflict_do_nothing()
+            rows = await connection.execute(mark.returning(inbox.c.event_id))
+            new = set(rows.scalars())
+            # One that came twice is new once.
+            firsts = {each.id: each for each in envelopes if each.id in new}
+            yield connection, list(firsts.values())
+
     async def count_attempt(self, envelope: Envelope, error: str) -> int:
         """Count one failed (or begun and abandoned) try; returns how many there are now."""
         fresh = insert(message_attempts).values(

@@ -7,13 +7,16 @@
 The group loop is the fast way, the sweep the sure one. Failed tries are counted in PostgreSQL;
 after `ATTEMPTS_MAX` the event becomes a dead letter and the queue moves on. While PostgreSQL is
 away nothing is blamed on a message: everything waits.
+
+A consumer that can answer many events at once is given those of one user that came together, in
+one transaction. What cannot be done together is done one by one: then it shows whose fault it is.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -44,7 +47,12 @@ SWEEP_EVERY_S: Final = 1.0
 DONE_KEPT: Final = 2_000  # events handled lately; more than a sweep and a read have on their way
 RETRY_DELAY_S: Final = 0.05  # doubled per attempt: a poisoned message holds the queue for 0.75 s
 
+TOGETHER_MAX: Final = 32  # events in one transaction
+
 Handler = Callable[[AsyncConnection, Envelope, EventBody], Awaitable[None]]
+Said = tuple[Envelope, EventBody]
+ManyHandler = Callable[[AsyncConnection, Sequence[Said]], Awaitable[None]]
+_Came = tuple[Envelope, bool]
 AfterCommit = Callable[[Envelope], Awaitable[None] | None]
 
 _handled = counter("tm_streams_handled_total", "events handled", ("consumer", "way"))
@@ -56,7 +64,8 @@ class Consumer:
     """Hands each event of `types` on `streams` to `handler`, exactly one effect per event.
 
     `handler` gets the open transaction in which its effect must stand; it must not talk to a
-    network inside. `after_commit` runs once the effect is committed (wake somebody, publish own
+    network inside. `together`, if given, does the same for several events of one user, first come
+    first. `after_commit` runs once the effect is committed (wake somebody, publish own
     outbox rows); it may be skipped by a crash, so nothing may depend on it. `member` names this
     process within the group and must be the same after a restart, or its pending entries are
     found only after `Group.min_idle_ms`.
@@ -69,6 +78,7 @@ class Consumer:
         streams: Sequence[str],
         types: Collection[str],
         handler: Handler,
+        together: ManyHandler | None = None,
         inbox: InboxPort,
         redis: Redis,
         clock: Clock,
@@ -78,6 +88,8 @@ class Consumer:
         self.name = name
         self._types = with_older(types)
         self._handler = handler
+        self._together = together
+        self._run_max = 1 if together is None else TOGETHER_MAX
         self._inbox = inbox
         self._redis = redis
         self._clock = clock
@@ -102,8 +114,8 @@ class Consumer:
         while True:
             try:
                 deliveries = await self._group.next()
-                for delivery in deliveries:
-                    await self._take(delivery)
+                for run in self._runs(self._read(deliveries)):
+                    await self._handle_run(run, "stream")
                 await self._group.ack(deliveries)
                 self._redis_outage.worked()
             except (RedisError, OSError) as error:
@@ -117,23 +129,76 @@ class Consumer:
             await self._clock.sleep(SWEEP_EVERY_S)
             try:
                 while missed := await self._sweep.next():
-                    for envelope in missed:
-                        await self._handle(envelope, "sweep")
+                    for run in self._runs((each, False) for each in missed):
+                        await self._handle_run(run, "sweep")
             except Exception as error:
                 if not self._is_outage(error):
                     raise
                 self._db_outage.failed(error)
                 await self._db_outage.pause()
 
-    async def _take(self, delivery: Delivery) -> None:
+    def _read(self, deliveries: Sequence[Delivery]) -> Iterator[_Came]:
+        """Of our types, each with whether it is suspected of having killed its reader."""
+        for delivery in deliveries:
+            try:
+                envelope = Envelope.from_bytes(delivery.raw)
+            except ValidationError as error:
+                # Not one of ours: the outbox holds every real event, so nothing is lost with it.
+                _log.error("entry_unreadable", stream=delivery.stream, problems=error.error_count())
+                continue
+            if envelope.type in self._types:
+                yield envelope, delivery.is_repeated
+
+    def _runs(self, came: Iterable[_Came]) -> Iterator[list[_Came]]:
+        """What may be done together, in the order in which it came; a suspect stands alone."""
+        run: list[_Came] = []
+        for each in came:
+            envelope, is_suspect = each
+            joins = run and not is_suspect and not run[0][1]
+            if joins and envelope.user_id == run[0][0].user_id and len(run) < self._run_max:
+                run.append(each)
+                continue
+            if run:
+                yield run
+            run = [each]
+        if run:
+            yield run
+
+    async def _handle_run(self, run: Sequence[_Came], way: str) -> None:
+        async with self._turn:
+            fresh = [envelope for envelope, _ in run if envelope.id not in self._done]
+            if len(fresh) > 1 and await self._try_together(fresh, way):
+                return
+        for envelope, is_suspect in run:
+            await self._handle(envelope, way, is_suspect=is_suspect)
+
+    async def _try_together(self, envelopes: Sequence[Envelope], way: str) -> bool:
+        """False when it could not be done; then nothing of it was."""
+        if self._together is None:
+            return False
         try:
-            envelope = Envelope.from_bytes(delivery.raw)
-        except ValidationError as error:
-            # Not one of ours: the outbox holds every real event, so nothing is lost with it.
-            _log.error("entry_unreadable", stream=delivery.stream, problems=error.error_count())
-            return
-        if envelope.type in self._types:
-            await self._handle(envelope, "stream", is_suspect=delivery.is_repeated)
+            async with asyncio.timeout(HANDLER_TIMEOUT_S):
+                firsts = await self._apply_together(envelopes, self._together)
+        except Exception as error:  # noqa: BLE001 - one by one each is judged by itself
+            _log.info("not_together", consumer=self.name, error=type(error).__name__)
+            return False
+        self._db_outage.worked()
+        for envelope in envelopes:
+            self._note_done(envelope)
+        for envelope in firsts:
+            _handled.labels(self.name, way).inc()
+            await self._tell(envelope)
+        return True
+
+    async def _apply_together(
+        self, envelopes: Sequence[Envelope], together: ManyHandler
+    ) -> list[Envelope]:
+        """Those that were not handled before."""
+        async with self._inbox.once_all(envelopes) as (connection, firsts):
+            said = [(each, body) for each in firsts if (body := parse(each)) is not None]
+            if said:
+                await together(connection, said)
+            return list(firsts)
 
     async def _handle(self, envelope: Envelope, way: str, *, is_suspect: bool = False) -> None:
         """Until it is handled, was handled, or is buried. Raises nothing a message can cause."""
@@ -170,15 +235,19 @@ class Consumer:
             if self._inbox.is_outage(error):
                 raise
             return await self._fail(envelope, error)
-        self._done[envelope.id] = None  # a buried one is not done: it may be replayed
-        if len(self._done) > DONE_KEPT:
-            self._done.popitem(last=False)
+        self._note_done(envelope)
         if is_suspect or not is_first:
             await self._inbox.forget_attempts(envelope)
         if is_first:
             _handled.labels(self.name, way).inc()
             await self._tell(envelope)
         return True
+
+    def _note_done(self, envelope: Envelope) -> None:
+        """Not a buried one: that may be replayed."""
+        self._done[envelope.id] = None
+        if len(self._done) > DONE_KEPT:
+            self._done.popitem(last=False)
 
     async def _apply(self, envelope: Envelope) -> bool:
         async with self._inbox.once(envelope) as connection:

@@ -86,8 +86,8 @@ async def books(world: World) -> list[tuple[Any, ...]]:
     return [tuple(row[name] for name in (*NAMES, "fees_known")) for row in rows]
 
 
-@pytest.mark.parametrize("seed", range(6))
-async def test_any_arrival_gives_the_oracles_books(world: World, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "at_once"), [*((seed, 1) for seed in range(6)), (6, 3), (7, 32)])
+async def test_any_arrival_gives_the_oracles_books(world: World, seed: int, at_once: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - an order of arrival, not a secret
     rows = random_rows(rng)
     pending: list[Envelope] = []
@@ -95,9 +95,10 @@ async def test_any_arrival_gives_the_oracles_books(world: World, seed: int) -> N
         pending.append(await insert(world, row))
         # Some bells ring at once, some wait while later fills are committed and rung.
         while pending and rng.random() < 0.6:
-            await world.ring(pending.pop(rng.randrange(len(pending))))
+            some = [pending.pop(rng.randrange(len(pending))) for _ in pending[:at_once]]
+            await world.ring(*some, at_once=at_once)
     pending += await late_truth(world, rows, rng)
-    await world.ring(*shuffled(pending, seed))
+    await world.ring(*shuffled(pending, seed), at_once=at_once)
 
     assert await books(world) == expected(rows)
     closed = {row["id"]: row for row in await world.records() if row["open_qty"] == 0}
@@ -113,7 +114,7 @@ async def test_two_recorders_at_once_write_one_book(world: World) -> None:
     rows = random_rows(rng)
     bells = [await insert(world, row) for row in rows]
     halves = (shuffled(bells, 1), shuffled(bells, 2))
-    await asyncio.gather(*(world.ring(*half) for half in halves))
+    await asyncio.gather(*(world.ring(*half, at_once=n) for n, half in enumerate(halves, 1)))
     assert await books(world) == expected(rows)
     opened = [body for kind, body in await world.said() if kind == "record.opened.v1"]
     assert len({body["recorded_position_id"] for body in opened}) == len(opened)

@@ -269,13 +269,13 @@ class World:
             occurred_at=START,
         )
 
-    async def ring(self, *envelopes: Envelope) -> list[Envelope]:
-        """Each through the inbox, as the consumer does it; returns what recorder said."""
+    async def ring(self, *envelopes: Envelope, at_once: int = 1) -> list[Envelope]:
+        """So many through the inbox, as the consumer does it; returns what recorder said."""
         said: list[Envelope] = []
-        for envelope in envelopes:
-            async with Inbox(self.recorder, "recorder").once(envelope) as connection:
-                if connection is not None:
-                    said += await answer(connection, envelope, body_of(envelope))
+        inbox = Inbox(self.recorder, "recorder")
+        for some in (envelopes[i : i + at_once] for i in range(0, len(envelopes), at_once)):
+            async with inbox.once_all(some) as (connection, firsts):
+                said += await answer(connection, [(each, body_of(each)) for each in firsts])
         return said
 
     async def trade(self, fill_id: int, action: str, qty: int, price: str, **more: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -20,7 +20,7 @@ from shared.db import outbox
 from shared.db.inbox import Inbox
 from shared.db.uow import unit_of_work
 from shared.runtime.clock import SystemClock
-from shared.streams.consumer import AfterCommit, Consumer, Handler
+from shared.streams.consumer import AfterCommit, Consumer, Handler, ManyHandler, Said
 
 CLOCK = SystemClock()
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
@@ -90,6 +90,7 @@ def consumer(
     handler: Handler = effect,
     *,
     name: str = "tests",
+    together: ManyHandler | None = None,
     after_commit: AfterCommit | None = None,
 ) -> Consumer:
     return Consumer(
@@ -97,11 +98,22 @@ def consumer(
         streams=[EVENTS],
         types=[Rang.type],
         handler=handler,
+        together=together,
         inbox=Inbox(engine, name),
         redis=redis,
         clock=CLOCK,
         after_commit=after_commit,
     )
+
+
+def each_of(handler: Handler) -> ManyHandler:
+    """What came together, one after the other in one transaction."""
+
+    async def together(connection: AsyncConnection, said: Sequence[Said]) -> None:
+        for envelope, body in said:
+            await handler(connection, envelope, body)
+
+    return together
 
 
 @asynccontextmanager

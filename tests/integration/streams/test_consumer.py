@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,7 +15,7 @@ from shared.contracts.registry import EventBody
 from shared.contracts.streams import EVENTS, dlq
 from shared.db.inbox import Inbox, Page
 from shared.db.uow import unit_of_work
-from shared.streams.consumer import ATTEMPTS_MAX, Consumer
+from shared.streams.consumer import ATTEMPTS_MAX, TOGETHER_MAX, Consumer, Said
 from shared.streams.lag import group_lag
 from shared.streams.publisher import xadd
 from tests.integration.streams.helpers import (
@@ -25,6 +25,7 @@ from tests.integration.streams.helpers import (
     add,
     column,
     consumer,
+    each_of,
     effect,
     effects,
     eventually,
@@ -90,10 +91,42 @@ async def test_what_is_handled_costs_no_second_transaction(
     assert inbox.asked == 3
 
 
+async def test_what_came_together_costs_one_transaction(engine: AsyncEngine, redis: Redis) -> None:
+    runs: list[int] = []
+
+    async def together(connection: AsyncConnection, said: Sequence[Said]) -> None:
+        runs.append(len(said))
+        for each in said:
+            await effect(connection, *each)
+
+    said = await say(engine, *range(2 * TOGETHER_MAX))
+    await xadd(redis, [*said, *said])
+    async with running(consumer(engine, redis, together=together).run):
+        await eventually(lambda: _acknowledged(redis), "everything acknowledged")
+    assert await effects(engine) == [*range(2 * TOGETHER_MAX)]
+    assert runs == [TOGETHER_MAX, TOGETHER_MAX]
+
+
+async def test_of_what_came_together_only_the_poisoned_dies(
+    engine: AsyncEngine, redis: Redis
+) -> None:
+    async def poison(connection: AsyncConnection, envelope: Envelope, body: EventBody) -> None:
+        if envelope.id == said[3].id:
+            raise LookupError
+        await effect(connection, envelope, body)
+
+    said = await say(engine, *range(10))
+    await xadd(redis, said)
+    async with running(consumer(engine, redis, poison, together=each_of(poison)).run):
+        await eventually(lambda: _acknowledged(redis), "everything acknowledged")
+    assert await effects(engine) == [each for each in range(10) if each != 3]
+    assert await column(engine, "SELECT event_id FROM dead_letters") == [said[3].id]
+
+
 async def test_two_processes_share_one_inbox(engine: AsyncEngine, redis: Redis) -> None:
     said = await say(engine, *range(50))
     await xadd(redis, said)
-    first, second = consumer(engine, redis), consumer(engine, redis, name="tests")
+    first, second = consumer(engine, redis), consumer(engine, redis, together=each_of(effect))
 
     async with running(first.run, second.run):
         await xadd(redis, said)
