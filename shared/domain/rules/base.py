@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, Final
 from zoneinfo import available_timezones
 
@@ -20,8 +21,14 @@ def exact(value: Any) -> Any:
     return value
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Asked once: it walks through the system's files, and rules are read with each signal."""
+    return frozenset(available_timezones())
+
+
 def _zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _zones():
         raise ValueError("not a time zone of the IANA database")
     return name
 
