@@ -3,7 +3,7 @@ VENV ?= $(or $(TM_VENV),.venv)
 TM = python3 tm.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check chaos two-executors venue-clients venue-faults fuzz fuzz-limits fuzz-alerts histories lint fmt lock oracles simulate crash-points
+.PHONY: help up test check chaos two-executors venue-clients venue-faults fuzz fuzz-limits fuzz-alerts histories lint fmt lock oracles simulate simulate-postgres crash-points
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ two-executors: ## Two execution processes on 20 logins: one stands still for 30 
 simulate: ## Whole worlds under faults by the thousand: SEEDS=100000 SLICE=1/20, or one by SEED=7
 	$(VENV)/bin/python -m tests.simulation.world.simulate \
 		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),2000) --slice $(or $(SLICE),1/1))
+
+simulate-postgres: ## The same worlds on the real ledger and its twin: SEEDS=200 SLICE=1/2, or SEED=7
+	$(VENV)/bin/python -m tests.simulation.world.simulate --postgres \
+		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200) --slice $(or $(SLICE),1/1))
 
 crash-points: ## Kill a process at every occurrence of every named point of a standard life
 	$(VENV)/bin/python -m tests.simulation.world.crash_points --one-in $(or $(ONE_IN),1)

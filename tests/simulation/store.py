@@ -160,8 +160,15 @@ class Store:
         self.signals.put(key, SignalRow(key, strategy, key, content, self.clock.now()))
         return key
 
+    def tell(self, event: Envelope) -> None:
+        """An event of api's, committed with what it tells of."""
+        self.outbox.put(event.id, event)
+
     def ask(self, user: UserId, kind: str, detail: Mapping[str, object]) -> CommandId:
         """A committed wish, as api and the command line write it."""
+        return self._wish(user, kind, detail)
+
+    def _wish(self, user: UserId, kind: str, detail: Mapping[str, object]) -> CommandId:
         key = CommandId(self._next("command"))
         row = CommandRow(Command(key, user, kind, dict(detail)), self.clock.now())
         self.commands.put(key, row)
@@ -183,7 +190,7 @@ class Store:
             for owner in (
                 [each for each in self.users if each in trading] if user is None else [user]
             ):
-                self.ask(owner, "close", detail)
+                self._wish(owner, "close", detail)
         self._tell_control(key, user, said)
         return key
 

@@ -6,6 +6,7 @@ so a history repeats exactly and shrinks well.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from random import Random
@@ -80,17 +81,7 @@ class History:
         return {table: await self.real.table(table) for table in TABLES}
 
     async def differences(self, real: dict[str, list[Row]]) -> dict[str, tuple[Any, ...]]:
-        """Of each table that is not the same: rows of the twin alone, and of PostgreSQL alone."""
-        out: dict[str, tuple[Any, ...]] = {}
-        for table, rows in real.items():
-            twins = await self.twin.table(table)
-            names = set(twins[0]) if twins else set()
-            reals = [{name: row[name] for name in names} for row in rows]
-            only_twin = [row for row in twins if row not in reals]
-            only_real = [row for row in reals if row not in twins]
-            if only_twin or only_real or len(twins) != len(reals):
-                out[table] = (only_twin, only_real, len(twins), len(reals))
-        return out
+        return differences({name: await self.twin.table(name) for name in real}, real)
 
     async def _no_gaps(self) -> None:
         for account in self.twin.accounts:
@@ -320,6 +311,28 @@ class History:
     async def do_pause(self, rng: Random) -> None:
         seconds = rng.choice(_PAUSES_S)
         await self.both(lambda w: w.advance(seconds))
+
+
+def differences(
+    twins: dict[str, list[Row]], reals: dict[str, list[Row]]
+) -> dict[str, tuple[Any, ...]]:
+    """Of each table that is not the same: rows of the twin alone, and of PostgreSQL alone.
+
+    Columns that the twin does not keep are left out.
+    """
+    out: dict[str, tuple[Any, ...]] = {}
+    for table, rows in twins.items():
+        names = set(rows[0]) if rows else set()
+        kept = [{name: row[name] for name in names} for row in reals[table]]
+        only_twin, only_real = _without(rows, kept), _without(kept, rows)
+        if only_twin or only_real or len(rows) != len(kept):
+            out[table] = (only_twin, only_real, len(rows), len(kept))
+    return out
+
+
+def _without(rows: list[Row], others: list[Row]) -> list[Row]:
+    known = {json.dumps(row, sort_keys=True) for row in others}
+    return [row for row in rows if json.dumps(row, sort_keys=True) not in known]
 
 
 def _tightened(ride: Riding) -> LegOffset:

@@ -179,9 +179,14 @@ class PostgresWorld(World):
         await set_clock(self.db, self.clock.now())
 
     async def table(self, name: str) -> list[Row]:
-        order = _ORDER.get(name, "1")
-        rows = await self.db.fetch(f"SELECT * FROM {name} ORDER BY {order}")  # noqa: S608 - ours
-        return [_row(row) for row in rows]
+        return await rows_in(self.db, name)
+
+
+async def rows_in(db: asyncpg.Connection[Any], name: str) -> list[Row]:
+    """All rows of a table, as `World.table` gives them."""
+    order = _ORDER.get(name, "1")
+    rows = await db.fetch(f"SELECT * FROM {name} ORDER BY {order}")  # noqa: S608 - ours
+    return [_row(row) for row in rows]
 
 
 def _row(record: Mapping[str, Any]) -> Row:

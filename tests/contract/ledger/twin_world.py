@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from shared.contracts.envelope import Envelope
 from shared.domain.alert_signal import Signal
@@ -35,18 +35,6 @@ class TwinWorld(World):
         self.clock = StandingClock()
         self.store = Store(self.clock)
         self.ledger = TwinLedger(self.store)
-        self._tables: dict[str, Table[Any, Any]] = {
-            "orders": self.store.orders,
-            "fills": self.store.fills,
-            "positions": self.store.positions,
-            "signal_decisions": self.store.decisions,
-            "risk_state": self.store.risk,
-            "risk_standings": self.store.standings,
-            "risk_prices": self.store.prices,
-            "risk_values": self.store.values,
-            "account_balances": self.store.balances,
-            "leases": self.store.leases,
-        }
         self.user = self.store.add_user()
         self.connection = self.store.add_connection(self.user)
         self.accounts = [
@@ -109,17 +97,16 @@ class TwinWorld(World):
         self.clock.advance(seconds)
 
     async def table(self, name: str) -> list[Row]:
-        if name == "intents":
-            return [_intent(row) for row in self.store.intents.rows()]
-        if name == "drifts":
-            return [_drift(row) for row in self.store.drifts.rows()]
-        if name == "controls":
-            return [_control(row) for row in self.store.controls.rows()]
-        if name == "commands":
-            return [_command(row) for row in self.store.commands.rows()]
-        if name == "outbox":
-            return [_event(event) for event in self.store.outbox.rows()]
-        return [plain(row) for row in self._tables[name].rows()]
+        return rows_of(self.store, name)
+
+
+def rows_of(store: Store, name: str) -> list[Row]:
+    """All rows of one of `TABLES`, as `World.table` gives them."""
+    made = _MADE.get(name)
+    if made is not None:
+        return made(store)
+    table: Table[Any, Any] = getattr(store, _NAMED.get(name, name))
+    return [plain(row) for row in table.rows()]
 
 
 def _event(event: Envelope) -> Row:
@@ -154,3 +141,20 @@ def _intent(row: IntentRow) -> Row:
     out: dict[str, Any] = plain(row)
     intent = out.pop("intent")
     return {**out, **{_RENAMED.get(name, name): each for name, each in intent.items()}}
+
+
+_NAMED: Final = {
+    "signal_decisions": "decisions",
+    "risk_state": "risk",
+    "risk_standings": "standings",
+    "risk_prices": "prices",
+    "risk_values": "values",
+    "account_balances": "balances",
+}
+_MADE: Final[dict[str, Callable[[Store], list[Row]]]] = {
+    "intents": lambda store: [_intent(row) for row in store.intents.rows()],
+    "drifts": lambda store: [_drift(row) for row in store.drifts.rows()],
+    "controls": lambda store: [_control(row) for row in store.controls.rows()],
+    "commands": lambda store: [_command(row) for row in store.commands.rows()],
+    "outbox": lambda store: [_event(event) for event in store.outbox.rows()],
+}

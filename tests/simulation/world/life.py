@@ -180,7 +180,7 @@ class Life:
             aggregate=f"signal:{key}",
             occurred_at=street.clock.now(),
         )
-        street.store.outbox.put(event.id, event)
+        street.store.tell(event)
         if not street.bells.is_away:
             street.bells.add(body.stream, bell(event))
         return key
@@ -383,7 +383,7 @@ def _has_fill(street: Street, seat: Seat) -> bool:
 
 
 async def _live(plan: Plan, build: Build, kept_lines: int) -> Outcome:
-    street = open_street(plan, kept_lines)
+    street = open_street(plan, kept_lines, build.new_store)
     watch = Watch(street)
     life = Life(street, build, watch, {name: MachineClock(street.clock) for name in PROCESSES})
     loop_of_world().set_exception_handler(lambda _loop, said: _failed(street, said))
@@ -399,7 +399,7 @@ async def _live(plan: Plan, build: Build, kept_lines: int) -> Outcome:
     watch.close()
     for process in life.processes.values():
         wrong += process.ended_by_itself()
-    wrong += wrong_of(street, watch)
+    wrong += [*build.parted(street), *wrong_of(street, watch)]
     keeping.cancel()
     counts = street.told + street.notes.reached + street.bells.told
     counts["steps"] = loop_of_world().steps

@@ -40,6 +40,7 @@ from shared.ports.broker import Broker
 from shared.ports.ledger import Decide, Lease, Ledger
 from shared.streams.group import Group
 from shared.streams.publisher import Publisher
+from tests.simulation.store import Store
 from tests.simulation.twin import TwinLedger
 from tests.simulation.virtual_loop import VirtualClock
 from tests.simulation.wire import Blow, Link, LinkTransport, Way, Wire
@@ -68,15 +69,17 @@ class Build:
     """How a process is made; each part may be another one, for a test that wants it wrong.
 
     `ledger` and `broker` are given the port and give what is used instead of it. `parts` are the
-    classes of the parts by name.
+    classes of the parts by name. `parted`: what else is wrong when the world has ended.
     """
 
+    new_store: Callable[[VirtualClock], Store] = Store
     new_ledger: Callable[[Street], Any] = lambda street: TwinLedger(street.store)
     ledger: Callable[[Any, Process], Any] = _same
     broker: Callable[[Any, Process], Any] = _same
     decide: Decide = decide
     parts: dict[str, Any] = field(default_factory=dict)
     max_age_s: float = SIGNAL_AGE_S_MAX
+    parted: Callable[[Street], list[str]] = lambda _street: []
 
     def part(self, known: Any) -> Any:
         return self.parts.get(known.__name__, known)

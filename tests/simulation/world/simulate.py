@@ -1,7 +1,8 @@
 """Worlds by the thousand: `python -m tests.simulation.world.simulate --seeds 100000 --slice 1/8`.
 
 A slice writes down how far it has come under `.tm/`, so one that was stopped goes on where it
-was. One world again, with its last steps: `--seed 1234`.
+was. One world again, with its last steps: `--seed 1234`. With `--postgres` each operation is done
+by the real ledger as well, on a server of the run's own, and compared (`mirror.py`).
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
+from tests.simulation.world.house import own_house
 from tests.simulation.world.life import Outcome, lived
+from tests.simulation.world.mirror import Mirror
 from tests.simulation.world.quiet import quiet
 
 ROOT: Final = Path(__file__).parents[3]
-_SAVE_EVERY: Final = 20
+_SAVE_EVERY_S: Final = 10.0  # of one core
 _KEPT_LINES: Final = 400
 _BROKEN_MAX: Final = 20
 # Of these the report tells the median of a world; the rest is summed up.
@@ -37,6 +42,10 @@ MUST_BE_SEEN: Final = (
     *("mishap manual_order", "mishap bust_fill", "mishap correct_fill", "mishap manual_flatten"),
 )
 _FEW: Final = 300  # worlds; fewer need not have seen everything
+
+
+class Live(Protocol):
+    def __call__(self, seed: int, *, kept_lines: int = 0) -> Outcome: ...
 
 
 @dataclass(slots=True)
@@ -120,33 +129,46 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--slice", type=_slice, default=(1, 1), help="k/n")
     parser.add_argument("--seed", type=int, help="only this one, with its last steps")
+    parser.add_argument("--postgres", action="store_true", help="on both ledgers")
     asked = parser.parse_args()
-    with quiet():
+    with quiet(), _life(on_both=asked.postgres) as live:
         if asked.seed is not None:
-            return _one(asked.seed)
-        return _many(asked.first, asked.seeds, *asked.slice)
+            return _one(live, asked.seed)
+        name = "simulate-postgres" if asked.postgres else "simulate"
+        return _many(live, name, asked.first, asked.seeds, *asked.slice)
 
 
-def _one(seed: int) -> int:
-    outcome = lived(seed, kept_lines=_KEPT_LINES)
+@contextmanager
+def _life(*, on_both: bool) -> Iterator[Live]:
+    if not on_both:
+        yield lambda seed, kept_lines=0: lived(seed, None, kept_lines)
+        return
+    with own_house() as (house, beside):
+        yield lambda seed, kept_lines=0: Mirror(house, beside).lived(seed, kept_lines)
+
+
+def _one(live: Live, seed: int) -> int:
+    outcome = live(seed, kept_lines=_KEPT_LINES)
     print(*outcome.trace, *outcome.wrong, f"trace {outcome.digest}", sep="\n")
     return 1 if outcome.wrong else 0
 
 
-def _many(first: int, seeds: int, part: int, parts: int) -> int:
+def _many(live: Live, name: str, first: int, seeds: int, part: int, parts: int) -> int:
     each = -(-seeds // parts)
     start = first + (part - 1) * each
     end = min(start + each, first + seeds)
-    path = ROOT / ".tm" / f"simulate-{first}-{seeds}-{part}of{parts}.json"
+    path = ROOT / ".tm" / f"{name}-{first}-{seeds}-{part}of{parts}.json"
     progress = Progress.load(path, start)
+    saved_s = 0.0
     for seed in range(progress.next_seed, end):
         began_s = time.process_time()
-        outcome = lived(seed)
+        outcome = live(seed)
         progress.take(outcome, time.process_time() - began_s)
         if outcome.wrong:
             print(f"seed {seed}: {outcome.wrong[0]}", file=sys.stderr, flush=True)
-        if seed % _SAVE_EVERY == 0:
+        if progress.cpu_s - saved_s > _SAVE_EVERY_S:
             progress.save(path)
+            saved_s = progress.cpu_s
     progress.save(path)
     print(report(progress))
     unseen = missing(progress) if progress.worlds >= _FEW else []

@@ -149,13 +149,15 @@ class Street:
         return Link(Random(f"{self.plan.seed} {process}"))  # noqa: S311 - reproducible on purpose
 
 
-def open_street(plan: Plan, kept_lines: int = 0) -> Street:
+def open_street(
+    plan: Plan, kept_lines: int = 0, new_store: Callable[[VirtualClock], Store] = Store
+) -> Street:
     """In the loop that runs now, at its instant."""
     clock = VirtualClock(asyncio.get_running_loop(), START)
     trace = Trace(clock, kept_lines)
     venue = _venue(clock, plan)
     venue.journal = journal = Journal(trace)
-    store = Store(clock)
+    store = new_store(clock)
     rng = Random(f"street {plan.seed}")  # noqa: S311 - reproducible on purpose
     user = store.add_user()
     connections = {
