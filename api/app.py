@@ -19,6 +19,7 @@ from api.edge import Edge
 from api.instruments import endpoints as instruments
 from api.jobs import endpoints as jobs
 from api.live import endpoints as live
+from api.logs import endpoints as logs
 from api.orders import endpoints as orders
 from api.profiles import endpoints as profiles
 from api.recorder import endpoints as recorder
@@ -52,6 +53,7 @@ ROUTERS: Final = (
     *profiles.ROUTERS,
     *recorder.ROUTERS,
     *signals.ROUTERS,
+    *logs.ROUTERS,
 )
 
 

@@ -25,7 +25,7 @@ audit_log = Table(
     Column("prev_hash", LargeBinary),
     Column("content", LargeBinary),
     Column("hash", LargeBinary),
-    Index("ix_audit_log_user_id", "user_id", "id"),
+    Index("ix_audit_log_user_created", "user_id", "created_at"),
     Index("ix_audit_log_unlinked", "id", postgresql_where=text("chain_seq IS NULL")),
     comment="Append only: who changed what, in the transaction of the change.",
 )

@@ -17,9 +17,12 @@ def identity() -> Column[int]:
     return Column("id", BigInteger, Identity(), primary_key=True)
 
 
-def owner() -> Column[int]:
-    """The user a row belongs to; row security decides by it, so every tenant's table has it."""
-    return Column("user_id", BigInteger, ForeignKey("users.id"), nullable=False, index=True)
+def owner(*, indexed: bool = True) -> Column[int]:
+    """The user a row belongs to; row security decides by it, so every tenant's table has it.
+
+    `indexed` False: an index of the table's own begins with it.
+    """
+    return Column("user_id", BigInteger, ForeignKey("users.id"), nullable=False, index=indexed)
 
 
 def created() -> Column[object]:

@@ -69,7 +69,7 @@ signal_decisions = Table(
     "signal_decisions",
     metadata,
     c.identity(),
-    c.owner(),
+    c.owner(indexed=False),
     Column("signal_id", BigInteger, ForeignKey("signals.id"), nullable=False),
     # 0: the strategy has no account; then this one row says so.
     Column("account_id", BigInteger, nullable=False),
@@ -90,5 +90,6 @@ signal_decisions = Table(
         postgresql_where=text("entry_no IS NOT NULL"),
     ),
     Index("ix_decisions_open", "account_id", postgresql_where=text("ended_at IS NULL")),
+    Index("ix_signal_decisions_user_decided", "user_id", "decided_at"),
     comment="One row for each (signal, account): it always reaches one terminal disposition.",
 )

@@ -25,7 +25,7 @@ intents = Table(
     "intents",
     metadata,
     Column("id", UUID(as_uuid=True), primary_key=True),
-    c.owner(),
+    c.owner(indexed=False),
     Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
     Column("strategy_id", BigInteger, nullable=False),
     Column("signal_id", BigInteger, index=True),
@@ -82,6 +82,7 @@ intents = Table(
         "created_at",
         postgresql_where=text("role = 'entry'"),
     ),
+    Index("ix_intents_user_created", "user_id", "created_at"),
     comment="Every order we mean to place, committed before it is sent. id is the client order id.",
 )
 
@@ -128,7 +129,7 @@ fills = Table(
     metadata,
     Column("account_id", BigInteger, ForeignKey("accounts.id"), primary_key=True),
     Column("broker_fill_id", BigInteger, primary_key=True),
-    c.owner(),
+    c.owner(indexed=False),
     Column("broker_order_id", BigInteger, nullable=False),
     Column("intent_id", UUID(as_uuid=True), index=True),
     # 0: nobody's of ours (EXTERNAL).
@@ -153,6 +154,7 @@ fills = Table(
     Index("ix_fills_account_days", "account_id", "trade_date"),
     Index("ix_fills_strategy_days", "strategy_id", "trade_date"),
     Index("ix_fills_taken_back", "account_id", postgresql_where=text("NOT active")),
+    Index("ix_fills_user_filled", "user_id", "filled_at"),
     comment="Each execution once, keyed as the broker keys it: the only truth about money.",
 )
 
