@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 
 from execution.bell import Bell
-from execution.held_up import by_rest, held_up
+from execution.held_up import by_rest
 from execution.hours import by_hours, kept_back
 from execution.logins import Logins
 from execution.news import told
@@ -19,6 +19,7 @@ from execution.prices import Prices
 from execution.resizer import Resizer
 from execution.rounds import Rounds
 from shared.domain.claim import Candidate, Verdict, judge
+from shared.domain.held_up import held_up
 from shared.domain.rules.prop import NewsWindow
 from shared.ports.clock import Clock
 from shared.ports.ledger import Cancel, Claimed, Judge, Lease, Ledger

@@ -78,6 +78,8 @@ class Login:
         return self._reconciled
 
     async def run(self) -> None:
+        if self.row.rests_until is not None:
+            self.broker.rest_until(self.row.rests_until)
         try:
             await self._hold()
         except (CredentialsExpired, BaseExceptionGroup) as error:

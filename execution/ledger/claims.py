@@ -28,6 +28,7 @@ from execution.ledger.journal import Journal
 from execution.ledger.rows import intent_of, tick_of
 from shared.db.controls import FENCE
 from shared.domain.claim import MARKET_ORDER_PATIENCE, Candidate, End, Send, Wait, stale
+from shared.domain.held_up import fenced
 from shared.domain.ids import EXTERNAL, AccountId, ConnectionId, IntentId, UserId
 from shared.domain.order import IntentState, OrderIntent, Role
 from shared.domain.position import external_left, still_held
@@ -59,11 +60,13 @@ _OWN: Final = (
 _TURN: Final = text(f"""
     SELECT i.*, a.connection_id, a.broker_account_id, a.name AS account_name, l.epoch,
            before.state AS after_state, {_HELD},
-           k.tick_size AS brokers_tick, {FENCE} AS nobody_says_stop
+           k.tick_size AS brokers_tick, {FENCE} AS nobody_says_stop,
+           coalesce(s.rests_until > :now, false) AS rests
     FROM intents i
     JOIN accounts a ON a.id = i.account_id
     JOIN broker_connections c ON c.id = a.connection_id
     LEFT JOIN contracts k ON k.environment = c.environment AND k.name = i.contract
+    LEFT JOIN broker_sessions s ON s.connection_id = a.connection_id
     JOIN leases l ON l.connection_id = a.connection_id
     JOIN unnest(CAST(:connections AS bigint[]), CAST(:epochs AS bigint[]))
       AS mine(connection_id, epoch) ON mine.connection_id = l.connection_id
@@ -159,11 +162,14 @@ async def claim(
         "epochs": [lease.epoch for lease in leases],
         "now": now,
     }
+    judge = fenced(judge)
     rows = list(await connection.execute(_TURN, parameters))
     endings = await _hopeless(connection, parameters["connections"], now)
     connections = [int(lease.connection_id) for lease in leases]
-    orphans = await protection.orphans(connection, connections)
-    orphans += await withdrawals.cancels(connection, connections)
+    orphans = [
+        *await protection.orphans(connection, connections),
+        *await withdrawals.cancels(connection, connections),
+    ]
     pairs = await rungs.due(connection, parameters, judge)
     if not rows and not endings and not pairs:
         return Claims((), tuple(orphans), ())
@@ -269,6 +275,7 @@ def _candidate(
         owner_net=_owner_net(row.strategy_id, held),
         working=tuple(map(legs_of.working, met)),
         closed_by_legs=int(held.closed_by_legs),
+        rests=row.rests,
     )
 
 

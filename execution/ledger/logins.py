@@ -18,7 +18,7 @@ from shared.ports.ledger import LoginRow
 
 _LOGIN: Final = text("""
     SELECT c.id, c.user_id, c.broker, c.environment, c.login_name, c.password_sealed, c.client_id,
-      c.client_secret_sealed, c.device_id, s.token_sealed
+      c.client_secret_sealed, c.device_id, s.token_sealed, s.rests_until
     FROM broker_connections c LEFT JOIN broker_sessions s ON s.connection_id = c.id
     WHERE c.id = :connection
 """)

@@ -20,7 +20,7 @@ from shared.contracts.envelope import Envelope
 from shared.domain.ids import AccountId, ConnectionId, IntentId, intent_id
 from shared.domain.leg_places import try_again_after_s
 from shared.domain.order import IntentState, Role
-from shared.ports.broker import Accepted, NotSent, Outcome, Refused, Unknown
+from shared.ports.broker import CAPTCHA, Accepted, NotSent, Outcome, Refused, Unknown
 from shared.ports.ledger import Lease, Unresolved
 
 _ACCEPT: Final = text("""
@@ -49,6 +49,14 @@ _BACK: Final = text(f"""
     UPDATE intents SET state = 'PENDING', claimed_at = NULL, claim_epoch = NULL,
       not_before = CAST(:not_before AS timestamptz), message = :cause
     WHERE (id = :id OR id IN ({_BESIDE})) AND state = 'SENDING'
+""")
+# The login rests from the commit in which the order that drew the captcha comes back.
+_REST: Final = text("""
+    INSERT INTO broker_sessions AS s (connection_id, user_id, rests_until)
+    SELECT a.connection_id, a.user_id, CAST(:until AS timestamptz)
+    FROM intents i JOIN accounts a ON a.id = i.account_id WHERE i.id = :id
+    ON CONFLICT (connection_id) DO UPDATE
+      SET rests_until = greatest(s.rests_until, excluded.rests_until), updated_at = now()
 """)
 # What an earlier holder of the lease left in flight: it may have been sent or not.
 _TAKE_OVER: Final = text(f"""
@@ -100,6 +108,8 @@ async def record(
             await connection.execute(
                 _BACK, {"id": intent, "cause": cause, "not_before": not_before}
             )
+            if cause == CAPTCHA:
+                await connection.execute(_REST, {"id": intent, "until": not_before})
         case Refused(code, reason):
             return await _refuse(connection, intent, code, reason, now)
         case _:

@@ -26,7 +26,8 @@ from shared.ports.ledger import EMPTY_AFTER_S, Judge
 # pair is at the broker. An entry that ended empty is waited for: its fills may be on their way.
 _DUE: Final = text(f"""
     SELECT l.*, a.connection_id, a.broker_account_id, a.name AS account_name, ls.epoch,
-      k.tick_size AS brokers_tick, e.action AS entry_action, e.order_type AS entry_type,
+      coalesce(s.rests_until > :now, false) AS rests, k.tick_size AS brokers_tick,
+      e.action AS entry_action, e.order_type AS entry_type,
       e.price AS entry_limit, e.stop_price AS entry_trigger,
       e.fill_value / nullif(e.filled_qty, 0) AS average, e.qty AS entry_qty,
       e.filled_qty AS entry_filled,
@@ -53,6 +54,7 @@ _DUE: Final = text(f"""
     JOIN accounts a ON a.id = l.account_id
     JOIN broker_connections c ON c.id = a.connection_id
     LEFT JOIN contracts k ON k.environment = c.environment AND k.name = l.contract
+    LEFT JOIN broker_sessions s ON s.connection_id = a.connection_id
     JOIN leases ls ON ls.connection_id = a.connection_id
     JOIN unnest(CAST(:connections AS bigint[]), CAST(:epochs AS bigint[]))
       AS mine(connection_id, epoch) ON mine.connection_id = ls.connection_id
@@ -123,6 +125,7 @@ def _candidate(pair: tuple[Any, ...], taken: int) -> Candidate:
         after_state=None,
         owner_net=held,
         stand=stand,
+        rests=row.rests,
     )
 
 

@@ -53,6 +53,7 @@ class Candidate:
     closed_by_legs: int = 0
     facts: EntryFacts | None = None  # of an entry: what the gates are asked again of
     stand: RungStand | None = None  # of a pair that an earlier rung gets; `legs` is its other leg
+    rests: bool = False  # its login may place nothing now, by the record
 
 
 @dataclass(frozen=True, slots=True)

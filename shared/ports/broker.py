@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.domain.order import Action, BrokerStatus, OrderType, TimeInForce
 
@@ -155,9 +155,15 @@ class Unknown:
     cause: str
 
 
+CAPTCHA: Final = "broker.captcha"
+
+
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """Certainly not accepted: never left us, or turned away at the door (401, 429, ticket)."""
+    """Certainly not accepted: never left us, or turned away at the door (401, 429, ticket).
+
+    With the cause `CAPTCHA` the login itself may place nothing for `retry_after_s`.
+    """
 
     cause: str
     retry_after_s: float = 0.0
@@ -356,6 +362,9 @@ class Broker(Protocol):
 
         More than 0 as well while nobody is signed in.
         """
+
+    def rest_until(self, at: datetime) -> None:
+        """Place nothing before `at`: a captcha was heard by whoever held the login before."""
 
     @property
     def health(self) -> LoginHealth:

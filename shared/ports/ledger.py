@@ -224,6 +224,7 @@ class LoginRow:
     client_secret_sealed: bytes | None
     device_id: str
     token_sealed: bytes | None
+    rests_until: datetime | None = None  # no order is placed before: a captcha was heard
 
 
 class Ledger(Protocol):

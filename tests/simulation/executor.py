@@ -137,18 +137,38 @@ async def executing(world: World, seed: int) -> AsyncIterator[Executor]:
         )
         store.link(strategy, ours)
         alarms: list[tuple[float, str | None]] = []
-
-        def bell(events: Sequence[Envelope]) -> None:
-            for event in events:
-                if event.type == AccountQuarantined.type:
-                    code = AccountQuarantined.model_validate(event.body).code
-                    alarms.append((world.clock.monotonic(), code))
-
+        bell = _alarming(world, alarms)
         watch = watching(world, account, store)
         async with process(world, store, broker, bell, watch) as (planner, logins):
             executor = Executor(world, store, account, strategy, planner, logins, watch, alarms)
             await executor.until(lambda: executor.is_ready, READY_S_MAX)
             yield executor
+
+
+@asynccontextmanager
+async def succeeding(before: Executor, seed: int, holder: str) -> AsyncIterator[Executor]:
+    """Another process over the record of one that is gone, in sync; its alarms are its own."""
+    world, store, account = before.world, before.store, before.account
+    alarms: list[tuple[float, str | None]] = []
+    async with world.broker(seed, run=False) as broker:
+        watch = watching(world, account, store)
+        bell = _alarming(world, alarms)
+        async with process(world, store, broker, bell, watch, holder) as (planner, logins):
+            executor = Executor(
+                world, store, account, before.strategy, planner, logins, watch, alarms
+            )
+            await executor.until(lambda: executor.is_ready, READY_S_MAX)
+            yield executor
+
+
+def _alarming(world: World, alarms: list[tuple[float, str | None]]) -> Bell:
+    def bell(events: Sequence[Envelope]) -> None:
+        for event in events:
+            if event.type == AccountQuarantined.type:
+                code = AccountQuarantined.model_validate(event.body).code
+                alarms.append((world.clock.monotonic(), code))
+
+    return bell
 
 
 def watching(world: World, account: AccountInfo, store: Store) -> Watch:

@@ -303,6 +303,7 @@ class SessionRow:
     reason: str | None = None
     token_sealed: bytes | None = None
     token_expires_at: datetime | None = None
+    rests_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from decimal import Decimal
 from random import Random
 from typing import Final
@@ -52,6 +53,7 @@ from shared.brokers.tradovate.socket import Connect, connect_for_real
 from shared.domain.errors import BrokerUnavailable, CredentialsExpired, NotFound
 from shared.domain.order import BrokerStatus
 from shared.ports.broker import (
+    CAPTCHA,
     AccountInfo,
     ContractInfo,
     Fact,
@@ -75,7 +77,6 @@ log = get_logger(__name__)
 _AT_THE_DOOR: Final = frozenset({401, 403})
 _TOO_MANY: Final = 429
 _LEGS_MAX: Final = 2
-CAPTCHA: Final = "broker.captcha"
 # What a captcha keeps back. Cancels and modifies draw none, and an exit may wait for them.
 _PLACING: Final = frozenset(
     {"order/placeorder", "order/placeoso", "order/placeoco", strategies.START}
@@ -182,6 +183,15 @@ class TradovateBroker:
             return limits.QUICK_RETRY_S  # whoever signs in may be back at any time
         until_s = max(self._captcha_until_s, self._penalty_until_s)
         return max(0.0, until_s - self._clock.monotonic())
+
+    def rest_until(self, at: datetime) -> None:
+        left_s = min((at - self._clock.now()).total_seconds(), limits.CAPTCHA_REST_S)
+        if left_s > 0:
+            self._rest_for(left_s)
+
+    def _rest_for(self, wait_s: float) -> None:
+        self._captcha_until_s = self._clock.monotonic() + wait_s
+        self._board.rest(CAPTCHA, wait_s)
 
     @property
     def health(self) -> LoginHealth:
@@ -299,8 +309,7 @@ class TradovateBroker:
         if drawn is not None:
             log.warning("broker_penalty", endpoint=endpoint, wait_s=drawn.wait_s)
             if drawn.captcha:  # its ticket is for a person; nothing is placed for an hour
-                self._captcha_until_s = self._clock.monotonic() + limits.CAPTCHA_REST_S
-                self._board.rest(CAPTCHA, limits.CAPTCHA_REST_S)
+                self._rest_for(limits.CAPTCHA_REST_S)
             else:
                 self._tickets[ticket_key] = drawn.value
                 until_s = self._clock.monotonic() + drawn.wait_s

@@ -225,6 +225,7 @@ broker_sessions = Table(
     c.text("message", nullable=True),  # the condition in one plain sentence
     Column("since", c.WHEN),
     Column("next_attempt_at", c.WHEN),
+    Column("rests_until", c.WHEN),  # after a captcha: no order is placed before
     c.updated(),
     comment="The sealed token of a login and how it is doing, why, since when, until when.",
 )

@@ -11,6 +11,7 @@ from typing import Final
 from shared.contracts.envelope import Envelope
 from shared.domain.claim import MARKET_ORDER_PATIENCE, Candidate, End, Send, Wait, stale
 from shared.domain.claim_gates import EntryFacts
+from shared.domain.held_up import fenced
 from shared.domain.ids import AccountId, ConnectionId, IntentId
 from shared.domain.instruments import product_of
 from shared.domain.order import IntentState, OrderIntent, Role
@@ -20,6 +21,7 @@ from tests.simulation.ledger.endings import Ending, end_intents
 from tests.simulation.ledger.journal import Journal
 from tests.simulation.ledger.leases import is_live
 from tests.simulation.ledger.legs import closed_by_legs, resized, working_of
+from tests.simulation.ledger.logins import rests
 from tests.simulation.ledger.protection import held_of, orphans
 from tests.simulation.ledger.scenes import link_of, scene_without_past
 from tests.simulation.rows import IntentRow, LinkRow
@@ -34,6 +36,7 @@ Endings = dict[IntentId, tuple[AccountId, End]]
 
 
 def claim(store: Store, held: Sequence[Lease], judge: Judge, now: datetime) -> Claims:
+    judge = fenced(judge)
     opened = store.intents.open()
     epochs = {lease.connection_id: lease.epoch for lease in held if _holds(store, lease, now)}
     queues = _queues(opened)
@@ -46,7 +49,7 @@ def claim(store: Store, held: Sequence[Lease], judge: Judge, now: datetime) -> C
     for row in turn:
         connection = store.connection_of(row.account_id)
         facts = _facts(store, row, now) if row.role is Role.ENTRY else None
-        verdict = judge(replace(_candidate(store, row, opened), facts=facts))
+        verdict = judge(replace(_candidate(store, row, opened, now), facts=facts))
         if isinstance(verdict, Send):
             claimed.append(_freeze(store, connection, verdict, epochs[connection], now))
         elif isinstance(verdict, End):
@@ -164,7 +167,7 @@ def _superseded(store: Store, row: IntentRow, opened: list[IntentRow], now: date
     return bool(leaving) and (slow or doubt or _quarantined(store, row))
 
 
-def _candidate(store: Store, row: IntentRow, opened: list[IntentRow]) -> Candidate:
+def _candidate(store: Store, row: IntentRow, opened: list[IntentRow], now: datetime) -> Candidate:
     account, strategy, contract = row.owner
     after = None if row.intent.after is None else store.intents.get(row.intent.after)
     held = store.positions.get((account, contract, strategy))
@@ -176,6 +179,7 @@ def _candidate(store: Store, row: IntentRow, opened: list[IntentRow]) -> Candida
         owner_net=0 if held is None else held_of(store, held),
         working=working_of(store, row, opened) if row.role.ends else (),
         closed_by_legs=closed_by_legs(store, row),
+        rests=rests(store, store.connection_of(row.account_id), now),
     )
 
 

@@ -30,7 +30,21 @@ def load(store: Store, login: ConnectionId) -> LoginRow:
         client_secret_sealed=row.client_secret_sealed,
         device_id=row.device_id,
         token_sealed=None if session is None else session.token_sealed,
+        rests_until=None if session is None else session.rests_until,
     )
+
+
+def rest(store: Store, login: ConnectionId, until: datetime) -> None:
+    """It places nothing before."""
+    session = store.sessions.get(login) or SessionRow(login)
+    known = session.rests_until
+    later = until if known is None else max(known, until)
+    store.sessions.put(login, replace(session, rests_until=later))
+
+
+def rests(store: Store, login: ConnectionId, now: datetime) -> bool:
+    session = store.sessions.get(login)
+    return session is not None and session.rests_until is not None and session.rests_until > now
 
 
 def save_token(store: Store, login: LoginRow, sealed: bytes, token: Token) -> None:

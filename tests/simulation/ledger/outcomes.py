@@ -11,11 +11,12 @@ from shared.contracts.envelope import Envelope
 from shared.domain.ids import ConnectionId, IntentId, intent_id
 from shared.domain.leg_places import try_again_after_s
 from shared.domain.order import IntentState, Role
-from shared.ports.broker import Accepted, NotSent, Outcome, Refused, Unknown
+from shared.ports.broker import CAPTCHA, Accepted, NotSent, Outcome, Refused, Unknown
 from shared.ports.ledger import Lease, Unresolved
 from tests.simulation.ledger.decisions import insert
 from tests.simulation.ledger.endings import Ending, end_intents
 from tests.simulation.ledger.journal import Journal
+from tests.simulation.ledger.logins import rest
 from tests.simulation.ledger.withdrawals import is_taken_back
 from tests.simulation.rows import IntentRow
 from tests.simulation.store import Store
@@ -39,8 +40,12 @@ def record(store: Store, intent: IntentId, outcome: Outcome, now: datetime) -> l
             for row in _sending(store, intent):
                 store.intents.change(replace(_doubted(row, cause), answered_at=now))
         case NotSent(cause, retry_after_s):
+            not_before = now + timedelta(seconds=retry_after_s)
             for row in _sending(store, intent):
-                store.intents.change(_back(row, cause, now + timedelta(seconds=retry_after_s)))
+                store.intents.change(_back(row, cause, not_before))
+            if cause == CAPTCHA:
+                account = store.intents.one(intent).account_id
+                rest(store, store.connection_of(account), not_before)
         case Refused(code, reason):
             return _refuse(store, store.intents.one(intent), code, reason, now)
         case _:

@@ -13,6 +13,7 @@ from shared.domain.instruments import product_of
 from shared.domain.leg_places import RungStand
 from shared.domain.order import IntentState, OrderType
 from shared.ports.ledger import EMPTY_AFTER_S, Judge
+from tests.simulation.ledger.logins import rests
 from tests.simulation.ledger.protection import held_of
 from tests.simulation.rows import IntentRow
 from tests.simulation.store import Store
@@ -31,7 +32,7 @@ def due(
     rows = [row for row in rows if _is_due(store, row, opened, connections, now)]
     rows.sort(key=_turn)
     entries = groupby(rows, lambda row: row.intent.parent)
-    return [each for _, some in entries for each in _of(store, some, judge)]
+    return [each for _, some in entries for each in _of(store, some, judge, now)]
 
 
 def _turn(row: IntentRow) -> tuple[int, bytes, int, str, int]:
@@ -73,14 +74,14 @@ def _entry(store: Store, leg: IntentRow) -> IntentRow:
 
 
 def _of(
-    store: Store, rows: Iterator[IntentRow], judge: Judge
+    store: Store, rows: Iterator[IntentRow], judge: Judge, now: datetime
 ) -> Iterator[tuple[tuple[IntentRow, ...], Verdict]]:
     taken = 0
     for _, some in groupby(rows, lambda row: row.intent.rung):
         pair = tuple(some)
         if len(pair) < _in_pair(store, pair[0]):
             continue  # its other leg is at the broker, or in doubt
-        verdict = judge(_candidate(store, pair, taken))
+        verdict = judge(_candidate(store, pair, taken, now))
         if isinstance(verdict, Send):
             taken += verdict.intent.qty_contracts
         yield pair, verdict
@@ -91,7 +92,7 @@ def _in_pair(store: Store, row: IntentRow) -> int:
     return sum(leg.intent.rung == row.intent.rung and leg.ended_at is None for leg in legs)
 
 
-def _candidate(store: Store, pair: tuple[IntentRow, ...], taken: int) -> Candidate:
+def _candidate(store: Store, pair: tuple[IntentRow, ...], taken: int, now: datetime) -> Candidate:
     row, entry = pair[0], _entry(store, pair[0])
     legs = store.intents.legs(entry.id)
     position = store.positions.get(_position_key(row))
@@ -114,6 +115,7 @@ def _candidate(store: Store, pair: tuple[IntentRow, ...], taken: int) -> Candida
         after_state=None,
         owner_net=held,
         stand=stand,
+        rests=rests(store, store.connection_of(row.account_id), now),
     )
 
 

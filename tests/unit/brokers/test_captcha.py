@@ -102,6 +102,26 @@ async def test_who_asks_knows_how_long_no_order_can_be_placed(
     assert broker.rests_s == 0
 
 
+async def test_who_takes_the_login_over_is_told_to_rest(
+    broker: TradovateBroker, clock: FakeClock, door: Door
+) -> None:
+    broker.rest_until(clock.now() + timedelta(seconds=600))
+    assert await broker.place(EXIT) == NotSent("broker.captcha", 600)
+    assert (broker.rests_s, door.asked) == (600, [])
+    clock.advance(600)
+    door.answer = {"orderId": 8}
+    assert await broker.place(EXIT) == Accepted(8)
+
+
+async def test_a_rest_that_is_over_holds_nothing_and_none_is_longer_than_its_hour(
+    broker: TradovateBroker, clock: FakeClock
+) -> None:
+    broker.rest_until(clock.now() - timedelta(seconds=1))
+    assert broker.rests_s == 0
+    broker.rest_until(clock.now() + timedelta(hours=7))
+    assert broker.rests_s == CAPTCHA_REST_S
+
+
 async def test_nobody_signed_in_places_nothing(clock: FakeClock, door: Door) -> None:
     broker = TradovateBroker(
         LOGIN,

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import cast
 
-from execution.held_up import HELD_UP, by_rest, held_up
+from execution.held_up import by_rest
 from execution.logins import Logins
 from shared.domain.claim import Candidate, End, Send, Verdict, Wait, Working, judge
+from shared.domain.held_up import HELD_UP, fenced, held_up
 from shared.domain.ids import ConnectionId, UserId
 from shared.domain.order import IntentState, OrderType, Role
 from shared.ports.ledger import Lease
@@ -54,6 +55,17 @@ def test_where_nothing_is_held_there_is_nothing_to_keep() -> None:
 def test_entries_are_judged_as_ever() -> None:
     entry = candidate(replace(ENTRY, expires_at=None), STOP, net=2)
     assert judged(entry) == judge(entry, NOW, None)
+
+
+def test_a_login_that_rests_by_the_record_sends_nothing() -> None:
+    judged_behind = fenced(lambda each: judge(each, NOW, None))
+    entry = candidate(replace(ENTRY, expires_at=None))
+    assert isinstance(judged_behind(entry), Send)
+    assert judged_behind(replace(entry, rests=True)) == Wait(HELD_UP)
+    assert judged_behind(replace(leaving(), rests=True)) == Wait(HELD_UP)
+    assert judged_behind(replace(leaving(LEG, RESTING), rests=True)) == Wait(HELD_UP, (8,))
+    late = replace(entry, intent=replace(ENTRY, expires_at=NOW), rests=True)
+    assert isinstance(judged_behind(late), End)
 
 
 @dataclass
