@@ -266,6 +266,16 @@ class _UnfencedLedger(TwinLedger):
         return await super().claim(newest, judge)
 
 
+class _RestlessLedger(TwinLedger):
+    """What a captcha asks for is known to nobody but who heard it."""
+
+    async def record(self, intent: IntentId, outcome: Outcome) -> Any:
+        events = await super().record(intent, outcome)
+        for row in self._store.sessions.rows():
+            self._store.sessions.put(row.connection_id, replace(row, rests_until=None))
+        return events
+
+
 class _GappyLedger(TwinLedger):
     """One event in many is numbered and never written."""
 
@@ -392,6 +402,7 @@ BUGS: Final = (
     Bug("prices of fills are wrong", lambda: _hearing(_fills_of_one_side), ("R1",)),
     Bug("a claim is not kept", lambda: _newly(_ForgetfulLedger), ("O",)),
     Bug("newest first", lambda: _newly(_NewestFirstLedger), ("O4",)),
+    Bug("a rest is not recorded", lambda: _newly(_RestlessLedger), ("F14",)),
     Bug("events have gaps", lambda: _newly(_GappyLedger), ("R5",)),
     Bug("an account is forgotten", lambda: _newly(_NarrowLedger), ("A4",)),
     Bug("no sweep under the bell", lambda: Build(parts={"Planner": _NoSweep}), ("A4",)),

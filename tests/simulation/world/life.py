@@ -41,7 +41,9 @@ _LOOK_EVERY_S: Final = 0.5
 _SETTLED_LOOKS: Final = 6
 _LIQUIDATED_S: Final = 12.0
 _BEFORE_S: Final = 0.2
-_CAPTCHA_S: Final = 3_600.0
+_AWAY_S_MAX: Final = 8.0  # whoever was ended is back by then
+_LAST_OF_REST_S: Final = 60.0  # of the hour of a captcha: lived with processes
+_PART_OF_REST_S: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,15 +346,34 @@ class Life:
                     looks = looks + 1 if self.is_at_rest() else 0
 
     async def _outlast_captcha(self) -> None:
-        """Everything stands still for the hour; only the venue and its protective orders live."""
-        notes = self.street.notes
-        self.street.told["captchas"] += len(notes.resting)
+        """Most of the hour nobody is there; who comes then keeps the rest that others heard of.
+
+        A whole hour with two processes would take longer than all the rest of the world.
+        """
+        street, clock = self.street, self.street.clock
+        street.told["captchas"] += len(street.notes.resting)
+        await clock.sleep(_AWAY_S_MAX)
         for process in self.processes.values():
             process.kill(flushed=True)
-        await self.street.clock.sleep(_CAPTCHA_S)
-        notes.resting.clear()
+        over_s = max(street.notes.resting.values())
+        await clock.sleep(over_s - _LAST_OF_REST_S - clock.monotonic())
         for name in PROCESSES:
             self.start(name)
+        await clock.sleep(_PART_OF_REST_S)
+        for number in range(len(street.strategies)):
+            self._ask_of_resting(number)
+        await clock.sleep(_PART_OF_REST_S)
+        self.end(self.processes[PROCESSES[0]], 1.0, flushed=False)
+        await clock.sleep(over_s - clock.monotonic())
+        for login in street.notes.resting:
+            self.watch.disturbed(login, 0.0)
+
+    def _ask_of_resting(self, number: int) -> None:
+        """To be flat, and to open again: the one waits, the other grows stale."""
+        self.accept(number, Signal(kind=SignalKind.CLOSE, dialect="test"))
+        self.accept(
+            number, Signal(kind=SignalKind.ORDER, dialect="test", side=Side.BUY, quantity=1)
+        )
 
     def _tick(self, look: int) -> None:
         """The market goes on: what rests at a price is filled by the next trade."""

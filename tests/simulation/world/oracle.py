@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from paper import rows
 from shared.contracts.streams import EVENTS
 from shared.domain.alert_signal import SignalKind
-from shared.domain.ids import IntentId, StrategyId
+from shared.domain.ids import ConnectionId, IntentId, StrategyId
 from shared.domain.instruments import product_of
 from shared.domain.order import IntentState, Role
 from shared.domain.signal_json import signal_from_json
@@ -51,6 +51,7 @@ def wrong_of(street: Street, watch: Watch) -> list[str]:
         *(each for seat in street.seats for each in _exits(street, watch, seat)),
         *(each for seat in street.seats for each in _orders(street, watch, seat)),
         *_words(street),
+        *_rests(street, watch),
         *_sizes(street, watch),
         *(each for seat in street.seats for each in money.wrong_of(street, watch, seat)),
         *_told(street),
@@ -331,6 +332,38 @@ def _words(street: Street) -> Iterator[str]:
 
 
 _EVER: Final = float("inf")
+
+
+def _rests(street: Street, watch: Watch) -> Iterator[str]:
+    """What met a captcha places nothing from its commit on until its hour is over."""
+    sent: defaultdict[str, list[float]] = defaultdict(list)
+    for each in street.notes.sent:
+        if each.call in _PLACING:
+            sent[each.request[0].client_id].append(each.at_s)
+    for rested in street.notes.rested:
+        here = street.store.connection_of(_row(street, rested.intent).account_id)
+        from_s = rested.at_s + CLAIM_TO_WIRE_S  # claimed before by another, and on its way
+        for seat in street.seats:
+            for order, _, _ in _news(street, seat) if _login(street, seat) == here else ():
+                owner = watch.owners.of(order.id)
+                name = "" if owner is None else str(owner.intent)
+                at_s = _taken_at_s(street, order)
+                left = any(from_s < each for each in sent.get(name, ()))
+                if left and from_s < at_s < rested.until_s - _STAMP_S:
+                    told = f"at {at_s:.2f} s, from {rested.at_s:.2f} s on its login rests"
+                    yield f"F14 order {order.id} of {seat.name} was placed {told}"
+
+
+_STAMP_S: Final = 0.01
+
+
+def _login(street: Street, seat: Seat) -> ConnectionId:
+    return street.connections[seat.login]
+
+
+def _taken_at_s(street: Street, order: rows.Order) -> float:
+    began = street.clock.now() - timedelta(seconds=street.clock.monotonic())
+    return (datetime.fromisoformat(order.timestamp) - began).total_seconds()
 
 
 def _sizes(street: Street, watch: Watch) -> Iterator[str]:

@@ -19,7 +19,8 @@ from random import Random
 from typing import Any, Final
 
 from shared.db.failures import DatabaseAway
-from shared.ports.broker import NotSent
+from shared.domain.ids import IntentId
+from shared.ports.broker import CAPTCHA, NotSent
 from shared.ports.ledger import Claims
 from tests.simulation.virtual_loop import VirtualClock
 
@@ -42,7 +43,6 @@ _BROKER_CALLS: Final = frozenset(
 _AT_ONCE: Final = 0.7
 _YIELDS: Final = 0.25
 _LATENCY_S_MAX: Final = 0.008
-_CAPTCHA: Final = "broker.captcha"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,15 @@ class Committed:
     is_holder: bool = True  # whether its login was leased to that process when it committed
 
 
+@dataclass(frozen=True, slots=True)
+class Rested:
+    """From here on the record says that the login of that order places nothing before `until_s`."""
+
+    at_s: float
+    intent: IntentId
+    until_s: float
+
+
 Hook = Callable[[str], Awaitable[None]]
 
 
@@ -76,7 +85,8 @@ class Notes:
     trace: Callable[[str], None]
     reached: Counter[str] = field(default_factory=Counter)
     sent: list[Sent] = field(default_factory=list)
-    resting: set[str] = field(default_factory=set)  # logins that met a captcha
+    resting: dict[str, float] = field(default_factory=dict)  # until when, by login: as heard
+    rested: list[Rested] = field(default_factory=list)  # and as recorded
     holds: Callable[[str, Any], bool] = lambda _process, _connection: True
     claims: list[Committed] = field(default_factory=list)
 
@@ -133,6 +143,8 @@ class PointedLedger:
             answer = await call(*args, **kwargs)
             if isinstance(answer, Claims):
                 self._note(answer)
+            if name == "record":
+                self._note_rest(*args)
             await points.reach(f"{full}.after")
             points.cut("after")
             await points.rest()
@@ -146,6 +158,12 @@ class PointedLedger:
         for claimed in claims.claimed:
             holds = points.notes.holds(points.process, claimed.connection_id)
             points.notes.claims.append(Committed(now_s, points.process, claimed, holds))
+
+    def _note_rest(self, intent: IntentId, outcome: Any) -> None:
+        if isinstance(outcome, NotSent) and outcome.cause == CAPTCHA:
+            notes = self._points.notes
+            now_s = notes.clock.monotonic()
+            notes.rested.append(Rested(now_s, intent, now_s + outcome.retry_after_s))
 
 
 class PointedBroker:
@@ -167,8 +185,9 @@ class PointedBroker:
             notes = points.notes
             notes.sent.append(Sent(notes.clock.monotonic(), points.process, name, args))
             answer = await found(*args, **kwargs)
-            if isinstance(answer, NotSent) and answer.cause == _CAPTCHA:
-                notes.resting.add(self._login)
+            if isinstance(answer, NotSent) and answer.cause == CAPTCHA:
+                until_s = notes.clock.monotonic() + answer.retry_after_s
+                notes.resting[self._login] = max(until_s, notes.resting.get(self._login, until_s))
             await points.reach(f"{full}.after")
             return answer
 

@@ -124,7 +124,7 @@ class Watch:
         if lease is None or lease.expires_at <= self._street.clock.now():
             return False
         machine = lease.holder.partition("-")[0]
-        if seat.login in self._street.notes.resting:
+        if now_s < self._street.notes.resting.get(seat.login, now_s):
             return False
         return all(
             self._calm_from_s[what] <= now_s
