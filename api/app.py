@@ -26,6 +26,7 @@ from api.recorder import endpoints as recorder
 from api.resources import Resources
 from api.signals import endpoints as signals
 from api.strategies import endpoints as strategies
+from api.system import codes
 from api.system import endpoints as system
 from api.trades import endpoints as trades
 from api.users import endpoints as users
@@ -34,6 +35,7 @@ from api.webhooks import endpoints as webhooks
 # A REST resource is a folder with `endpoints.py`, and one line here.
 ROUTERS: Final = (
     *system.ROUTERS,
+    *codes.ROUTERS,
     *auth.ROUTERS,
     *users.ROUTERS,
     *webhooks.ROUTERS,

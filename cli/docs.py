@@ -145,6 +145,13 @@ def authorization() -> str:
     return page(_NOTE)
 
 
+def codes() -> str:
+    """What each stable code means."""
+    from cli.codes_page import page
+
+    return page(_NOTE)
+
+
 def requirements() -> str:
     """What was ordered, and which tests show it."""
     from cli.requirements_page import page
@@ -155,6 +162,7 @@ def requirements() -> str:
 GENERATED: Final[dict[str, Callable[[], str]]] = {
     "docs/alerts.md": alerts,
     "docs/authorization.md": authorization,
+    "docs/codes.md": codes,
     "docs/data-ownership.md": data_ownership,
     "docs/decisions.md": decisions,
     "docs/instruments.md": instruments,
