@@ -24,10 +24,11 @@ from shared.runtime.logging import get_logger
 
 _log = get_logger(__name__)
 
-_EVERY_S: Final = 1.0
+_EVERY_S: Final = 0.5
 ASK_AFTER_S: Final = 2.5
-# The longest time-out of a call (5 s) and 6 s more: nothing of ours can still be on its way.
-QUIET_S: Final = 11.0
+_ASK_AGAIN_S: Final = 1.0
+# The longest time-out of an order (2.5 s) and 6 s more: nothing of ours can still be on its way.
+QUIET_S: Final = 8.5
 
 
 class Resolver:
@@ -40,6 +41,7 @@ class Resolver:
         self._clock = clock
         self.rounds = Rounds("resolving", _EVERY_S, self._round)
         self._abreast = Abreast("resolving")
+        self._asked_s: dict[ConnectionId, float] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -60,11 +62,21 @@ class Resolver:
         for connection in {**open_ends, **owed}:
             some, entries = open_ends.get(connection, []), owed.get(connection, [])
             login = self._logins.get(connection)
-            if login is not None:
-                work[connection] = partial(self._look, login, some, entries)
-            else:
+            if login is None:
                 _log.info("unresolved_without_login", connection_id=connection, count=len(some))
+            elif entries or self._is_due(connection, some):
+                work[connection] = partial(self._look, login, some, entries)
         self._abreast.start(work)
+
+    def _is_due(self, connection: ConnectionId, some: list[Unresolved]) -> bool:
+        """Each second, and at once when absence begins to count: ten seconds are all there is."""
+        now_s = self._clock.monotonic()
+        last_s = self._asked_s.get(connection)
+        return (
+            last_s is None
+            or now_s - last_s >= _ASK_AGAIN_S
+            or any(last_s < self._quiet_at_s(each) <= now_s for each in some)
+        )
 
     async def _look(
         self, login: Login, some: list[Unresolved], entries: Sequence[IntentId]
@@ -74,7 +86,7 @@ class Resolver:
             await self._ask(login, some)
 
     async def _ask(self, login: Login, some: list[Unresolved]) -> None:
-        asked_at_s = self._clock.monotonic()
+        self._asked_s[login.lease.connection_id] = asked_at_s = self._clock.monotonic()
         try:
             orders = await login.broker.lookup(frozenset(str(each.intent_id) for each in some))
         except (BrokerUnavailable, CredentialsExpired) as error:

@@ -29,7 +29,7 @@ from tests.simulation.watch import FINAL, Watch
 
 PRICE: Final = Decimal(5000)
 ROOT: Final = "MES"
-SETTLE_S: Final = 30.0  # an unknown fate takes eleven, mending three
+SETTLE_S: Final = 30.0  # an unknown fate takes nine, mending three
 LOOK_EVERY_S: Final = 0.0002  # finer than the wire
 _ORDER: Final = Signal(kind=SignalKind.ORDER, dialect="test")
 

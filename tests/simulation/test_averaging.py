@@ -25,7 +25,7 @@ from tests.simulation.virtual_loop import run_virtual
 
 SECOND_S: Final = 1.0
 SETTLE_S: Final = 4.0
-DOUBT_S: Final = 25.0  # an unknown fate takes eleven
+DOUBT_S: Final = 25.0  # an unknown fate takes nine
 STAGE_S_MAX: Final = 30.0
 POINTS: Final = 5  # of a step
 DOWN: Final = Bracket(

@@ -29,7 +29,9 @@ SYNC_QUIET_S: Final = 0.3
 STABLE_S: Final = 10.0
 
 # --- requests ---------------------------------------------------------------------------------
-ORDER_TIMEOUT_S: Final = 5.0
+# What is answered later is asked for; that it never arrived is known six seconds after this, and a
+# new owner of the login must be right again within ten.
+ORDER_TIMEOUT_S: Final = 2.5
 READ_TIMEOUT_S: Final = 10.0
 CONNECT_TIMEOUT_S: Final = 2.0
 POOL_TIMEOUT_S: Final = 1.0

@@ -9,7 +9,7 @@ from typing import Any, Final
 from tests.chaos.checker.evidence import Evidence, Row, Violation
 
 P99_S: Final = 10.0
-NEAR_CALL_SHARE: Final = 0.4  # of the kills of services; half are aimed, a call may not come
+NEAR_CALL_SHARE: Final = 0.5  # of the kills of services; half are aimed, a call may not come
 _LINK_FAULTS: Final = frozenset({"cut", "delay", "half-open", "cut after COMMIT"})
 
 

@@ -86,7 +86,7 @@ async def all_at_once(desk: Desk) -> None:
 
 @case("TC-F08", "A fill told before the acknowledgement of its order is not lost.")
 async def fill_first(desk: Desk) -> None:
-    await desk.trouble(Trouble.LATE_ANSWER, ms=3_000)
+    await desk.trouble(Trouble.LATE_ANSWER, ms=2_000)
     request = desk.order()
     outcome = await desk.accepted(request)
     fills = desk.fills_of(outcome.order_id)
