@@ -10,8 +10,12 @@ from api import edits
 from api.access import PERSON, SESSION, Router
 from api.deps import Bells, CurrentUser, Person, ReadConn, Resources, WriteConn
 from api.open_risk import OnOpen
-from api.strategies import queries, rotation, service, what_if
+from api.strategies import all_off, copies, queries, rotation, service, what_if
 from api.strategies.schemas import (
+    AllOffIn,
+    AllOffOut,
+    CopiedOut,
+    CopyIn,
     CreateIn,
     DeletedOut,
     KeyEndedOut,
@@ -94,6 +98,31 @@ async def remove(
     gone = await service.remove(connection, user, strategy_id, force)
     bells.append(await edits.strategy(connection, user, strategy_id, "deleted"))
     return gone
+
+
+@router.post("/{strategy_id}/duplicate/", status_code=status.HTTP_201_CREATED)
+async def duplicate(
+    user: CurrentUser,
+    connection: WriteConn,
+    resources: Resources,
+    bells: Bells,
+    strategy_id: PathId,
+    body: CopyIn,
+) -> CopiedOut:
+    """All settings and accounts; accounts for real money are switched off in the copy."""
+    copied = await copies.duplicate(connection, resources, user, strategy_id, body.name)
+    bells.append(await edits.strategy(connection, user, copied.id, "created"))
+    return copied
+
+
+@router.post("/disable-all/")
+async def disable_all(
+    user: CurrentUser, connection: WriteConn, bells: Bells, body: AllOffIn
+) -> AllOffOut:
+    """Every strategy that is on, in one transaction; refused while something is open, unsaid."""
+    done, rung = await all_off.disable_all(connection, user, body)
+    bells.extend(rung)
+    return done
 
 
 @person.post("/{strategy_id}/rotate-key/")

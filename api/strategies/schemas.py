@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, time
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -42,7 +42,8 @@ def _no_bool(value: Any) -> Any:
 
 
 Id = Annotated[int, Field(ge=1, le=BIGINT_MAX)]
-Name = Annotated[Line, Field(min_length=1, max_length=200)]
+NAME_LENGTH_MAX: Final = 200
+Name = Annotated[Line, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
 Contracts = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=_CONTRACTS_MAX)]
 Distance = Annotated[Decimal, BeforeValidator(_no_bool), Field(ge=0, le=_TICKS_MAX)]
 Multiplier = Annotated[
@@ -202,6 +203,22 @@ class PutIn(ChangeIn):
     id: Id | None = None
 
 
+class CopyIn(Body):
+    """Without a name the copy is called after the original."""
+
+    model_config = example({"name": "Opening Range, half size"})
+
+    name: Annotated[Line, Field(max_length=NAME_LENGTH_MAX)] = ""
+
+
+class AllOffIn(Body):
+    """`on_open` is needed when something is open: `flatten` closes it, `keep` leaves it."""
+
+    model_config = example({"on_open": "flatten"})
+
+    on_open: Literal[OnOpen.FLATTEN, OnOpen.KEEP] | None = None
+
+
 class RotateIn(ProofIn):
     """`keep_previous`: alerts under the key before this one are taken too, until it is ended."""
 
@@ -219,6 +236,21 @@ class SavedOut(Answer):
     message: str
     id: int
     webhook_key: str
+
+
+class CopiedOut(SavedOut):
+    """`accounts_off`: accounts for real money, which the original trades and the copy does not."""
+
+    name: str
+    accounts_off: list[int]
+
+
+class AllOffOut(Answer):
+    """`command_ids`: the commands that close what was open."""
+
+    message: str
+    ids: list[int]
+    command_ids: list[int]
 
 
 class DeletedOut(Answer):

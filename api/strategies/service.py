@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from api.strategies.schemas import ChangeIn, CreateIn, DeletedOut, SavedOut
 from api.strategies.settings import columns_of, require_no_circle, rules_of
 from shared.db.tables.strategies import strategies
 from shared.domain.errors import Conflict, NotFound
+from shared.domain.names import name_key
 from shared.domain.rules import FREE_STRATEGY, StrategyRules
 from shared.domain.webhook_key import key_hash, webhook_key
 
@@ -38,13 +39,30 @@ async def create(
     rules = rules_of(body, FREE_STRATEGY, None, await names_of(connection))
     columns["rules"] = rules.stored()
     wanted = await links.resolve(connection, body.accounts or [], today)
+    saved = await add(connection, resources, user, body.name, columns)
+    await links.replace(connection, user.user_id, saved.id, wanted)
+    await versions.keep(connection, saved.id)
+    return saved
+
+
+async def add(
+    connection: AsyncConnection,
+    resources: Resources,
+    user: SignedIn,
+    name: str,
+    columns: Mapping[str, Any],
+) -> SavedOut:
+    """The row alone, with its first key. Raises Conflict `strategy.name_taken`."""
     # The key is derived from the row's id, so the row first gets a hash that no key has.
-    columns |= {
+    values = {
+        **columns,
+        "name": name,
+        "name_key": name_key(name),
         "user_id": user.user_id,
         "key_version": _FIRST_KEY,
         "webhook_key_hash": resources.random_bytes(_HASH_BYTES),
     }
-    statement = insert(strategies).values(columns).returning(strategies.c.id)
+    statement = insert(strategies).values(values).returning(strategies.c.id)
     with _unique_names():
         strategy_id: int = (await connection.execute(statement)).scalar_one()
     key = webhook_key(resources.settings.secret, strategy_id, _FIRST_KEY)
@@ -53,8 +71,6 @@ async def create(
         .where(strategies.c.id == strategy_id)
         .values(webhook_key_hash=key_hash(key))
     )
-    await links.replace(connection, user.user_id, strategy_id, wanted)
-    await versions.keep(connection, strategy_id)
     return SavedOut(message="Strategy created.", id=strategy_id, webhook_key=key)
 
 

@@ -11,6 +11,7 @@ EDITS: Final = {
     "strategy.created": "A strategy was made.",
     "strategy.changed": "A strategy was changed.",
     "strategy.deleted": "A strategy was deleted.",
+    "strategy.all_off": "Every strategy of a user was switched off.",
     "strategy.recording_on": "Recording of a strategy was switched on.",
     "strategy.recording_off": "Recording of a strategy was switched off.",
     "strategy.key_rotated": "A strategy was given a new webhook key.",
