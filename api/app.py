@@ -20,6 +20,7 @@ from api.instruments import endpoints as instruments
 from api.jobs import endpoints as jobs
 from api.live import endpoints as live
 from api.logs import endpoints as logs
+from api.onboarding import endpoints as onboarding
 from api.orders import endpoints as orders
 from api.profiles import endpoints as profiles
 from api.recorder import endpoints as recorder
@@ -38,6 +39,7 @@ ROUTERS: Final = (
     *codes.ROUTERS,
     *auth.ROUTERS,
     *users.ROUTERS,
+    *onboarding.ROUTERS,
     *webhooks.ROUTERS,
     *strategies.ROUTERS,
     *accounts.ROUTERS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Row, func, select
@@ -71,16 +71,33 @@ async def set_settings(
     kept = await _settings(connection)
     named = {name: getattr(body, name) for name in body.model_fields_set}
     merged = kept.model_copy(update=named)
-    await _save(connection, user, settings=merged.model_dump(mode="json"))
+    beside = await _stored(connection)  # other things are remembered in the same document
+    await _save(connection, user, settings={**beside, **merged.model_dump(mode="json")})
     return SettingsOut(**merged.model_dump())
 
 
 async def _settings(connection: AsyncConnection) -> SettingsIn:
     """What is stored and not known any more is left out: a setting may be taken away."""
-    row = await _row(connection)
-    stored = {} if row is None else row.settings
+    stored = await _stored(connection)
     known = {name: value for name, value in stored.items() if name in SettingsIn.model_fields}
     return SettingsIn.model_validate(known)
+
+
+async def remembered(connection: AsyncConnection, key: str) -> dict[str, Any]:
+    """What `remember` kept under a key that is no setting's."""
+    return dict((await _stored(connection)).get(key, {}))
+
+
+async def remember(
+    connection: AsyncConnection, user: SignedIn, key: str, value: Mapping[str, Any]
+) -> None:
+    beside = await _stored(connection)
+    await _save(connection, user, settings={**beside, key: dict(value)})
+
+
+async def _stored(connection: AsyncConnection) -> dict[str, Any]:
+    row = await _row(connection)
+    return {} if row is None else dict(row.settings)
 
 
 async def _row(connection: AsyncConnection) -> Row[Any] | None:

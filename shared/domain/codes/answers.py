@@ -43,6 +43,7 @@ PEOPLE: Final = {
     "auth.second_factor_wrong": "The code of the second factor is not right.",
     "auth.registration_closed": "Nobody may sign up here.",
     "auth.invite": "The invitation is unknown, used or too old.",
+    "onboarding.not_seen": "This step is done when what it asks for is there.",
     "setup.closed": "There is a first user already.",
     "user.name_taken": "Another user has this name.",
     "user.email_taken": "Another user has this address.",
