@@ -141,6 +141,29 @@ def verify(head: HeadOption = "", data: DataOption = None) -> None:
     raise typer.Exit(run(head, data))
 
 
+vault = typer.Typer(help="The keys that seal broker credentials.", no_args_is_help=True)
+app.add_typer(vault, name="vault")
+
+
+@vault.command("new-key")
+def new_key() -> None:
+    """Print a new pair of keys; nothing is stored."""
+    from cli.vault import new_key as run
+
+    raise typer.Exit(run())
+
+
+@vault.command()
+def rotate(
+    check: Annotated[bool, typer.Option("--check", help="Count only; seal nothing anew.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Seal every credential under the present key; goes on where it was interrupted."""
+    from cli.vault import rotate as run
+
+    raise typer.Exit(run(data, check=check))
+
+
 @app.command()
 def recount(
     check: Annotated[bool, typer.Option("--check", help="Compare only; write nothing.")] = False,

@@ -87,7 +87,8 @@ async def start(settings: ExecutionSettings, service: Service) -> None:
     reconcile = Reconcile(ledger, logins, bell, clock, read_every_s=settings.reconcile_every_s)
     age_s, decide = settings.signal_max_age_s, with_news(news)
     planner = Planner(ledger, bell, clock, max_age_s=age_s, planned=lanes.wake, decide_by=decide)
-    vault = Opener(settings.vault_private_key.get_secret_value())
+    keys = settings.vault_private_key, settings.vault_previous_private_key
+    vault = Opener(*(key.get_secret_value() for key in keys))
     egress = make_egress(settings, engine, clock)
     parts = logins, vault, settings, egress, bell, clock
     consents = Consents(ledger, ConsentBook(engine, clock), *parts)

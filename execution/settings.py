@@ -13,6 +13,9 @@ class ExecutionSettings(ServiceSettings):
     """Addresses of brokers and the limits of the order path."""
 
     vault_private_key: SecretStr = Field(description="opens sealed credentials (64 hex digits)")
+    vault_previous_private_key: SecretStr = Field(
+        SecretStr(""), description="the key before it, until `tm vault rotate` is through"
+    )
     signal_max_age_s: float = Field(30.0, gt=0, description="an entry older than this is STALE")
     paper_url: str = Field("http://127.0.0.1:5010/v1", description="REST base of the paper venue")
     tradovate_api_url: str | None = Field(

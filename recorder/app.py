@@ -63,7 +63,10 @@ async def start(settings: RecorderSettings, service: Service) -> None:
     watcher = Watcher(
         engine,
         {"paper": TradovateReader(paper), "demo": TradovateReader(demo)},
-        Opener(settings.vault_private_key.get_secret_value()),
+        Opener(
+            settings.vault_private_key.get_secret_value(),
+            settings.vault_previous_private_key.get_secret_value(),
+        ),
         clock,
         Allowance(Spending(clock, RequestSpend(engine)), urls),
         every_s=settings.recorder_poll_s,

@@ -11,6 +11,9 @@ class RecorderSettings(ServiceSettings):
     """Addresses of the brokers it looks at, and how often."""
 
     vault_private_key: SecretStr = Field(description="opens sealed credentials (64 hex digits)")
+    vault_previous_private_key: SecretStr = Field(
+        SecretStr(""), description="the key before it, until `tm vault rotate` is through"
+    )
     paper_url: str = Field("http://127.0.0.1:5010/v1", description="REST base of the paper venue")
     tradovate_demo_url: str = Field(
         "https://demo.tradovateapi.com/v1", description="REST base of demo accounts"

@@ -63,10 +63,15 @@ class Sealer:
 
 
 class Opener:
-    """Opens what the matching `Sealer` sealed, and can seal too, holding both halves."""
+    """Opens what the matching `Sealer` sealed, and can seal too, holding both halves.
 
-    def __init__(self, private_hex: str) -> None:
+    While keys are changed it is given the one before too: it opens both, and seals with the new.
+    """
+
+    def __init__(self, private_hex: str, previous_hex: str = "") -> None:
         from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+        self._previous = Opener(previous_hex) if previous_hex else None
 
         self._private: X25519PrivateKey = X25519PrivateKey.from_private_bytes(_key(private_hex))
         self._raw = self._private.public_key().public_bytes_raw()
@@ -76,14 +81,21 @@ class Opener:
         """For the services that keep what the broker gave them (tokens)."""
         return self._sealer.seal(plain, table=table, row_id=row_id, column=column)
 
+    @property
+    def head(self) -> bytes:
+        """How every box begins that was sealed with the present key."""
+        return bytes([VERSION]) + _key_id(self._raw)
+
     def open(self, sealed: bytes, *, table: str, row_id: int, column: str) -> bytes:
         """Raises `VaultError` unless it was sealed for exactly this place, and is whole."""
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+        known = self.head
+        if self._previous is not None and not sealed.startswith(known):
+            return self._previous.open(sealed, table=table, row_id=row_id, column=column)
         head, rest = sealed[:_HEAD_BYTES], sealed[_HEAD_BYTES:]
-        known = bytes([VERSION]) + _key_id(self._raw)
         if len(rest) < _TAG_BYTES or not head.startswith(known):
             raise VaultError("this is no box for this key")
         theirs = head[len(known) :]

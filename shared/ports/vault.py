@@ -21,5 +21,14 @@ class Opening(Protocol):
         ...
 
 
+class Rekeying(Sealing, Opening, Protocol):
+    """Opens what an earlier key sealed, and seals with the present one."""
+
+    @property
+    def head(self) -> bytes:
+        """How every box begins that was sealed with the present key."""
+        ...
+
+
 class VaultError(Exception):
     """A sealed value that does not open here. Says nothing about why, and holds no secret."""

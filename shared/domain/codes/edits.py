@@ -39,5 +39,6 @@ EDITS: Final = {
     "user.totp_off": "The second factor was switched off.",
     "user.discord_linked": "Discord was linked.",
     "user.discord_unlinked": "Discord was unlinked.",
+    "vault.rotated": "Broker credentials were sealed anew, under another key.",
     "user.deleted": "The user left for good.",
 }
