@@ -58,13 +58,18 @@ def without_neutral(body: dict[str, Any]) -> dict[str, Any]:
 
     Raises InvalidInput `settings.not_offered` for one that asks for something.
     """
-    kept = {name: value for name, value in body.items() if name not in _SAID}
+    kept = dict(body)
     for name, neutral in IN_FULL.items():
         if name in kept:
             _require_neutral(name, kept.pop(name), neutral)
     if "SLTP_Data" in kept:
         _unpack_sltp(kept, kept.pop("SLTP_Data"))
     return kept
+
+
+def without_said(body: dict[str, Any]) -> dict[str, Any]:
+    """Of what is sent back; who makes a strategy names no owner."""
+    return {name: value for name, value in body.items() if name not in _SAID}
 
 
 def _unpack_sltp(kept: dict[str, Any], data: Any) -> None:

@@ -18,7 +18,7 @@ from pydantic import (
 
 from api.open_risk import OnOpen
 from api.schemas import Answer, Body, example
-from api.strategies.original import without_neutral
+from api.strategies.original import without_neutral, without_said
 from api.users.schemas import ProofIn
 from api.wire import BIGINT_MAX, DecimalNumber, DecimalText, Line
 from shared.domain.rules import StrategyRules
@@ -187,6 +187,11 @@ class ChangeIn(SettingsIn):
     name: Name = Field("", validation_alias="Strat_Name")
     on_open: OnOpen | None = None
     hand_over_to: Id | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sent_back(cls, body: Any) -> Any:
+        return without_said(body) if isinstance(body, dict) else body
 
 
 class UpdateIn(ChangeIn):
