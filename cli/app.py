@@ -165,6 +165,20 @@ def rotate(
 
 
 @app.command()
+def retention(
+    keep_days: Annotated[
+        int, typer.Option("--keep-days", min=365, help="How long records are kept.")
+    ] = 2557,
+    check: Annotated[bool, typer.Option("--check", help="Say what would go, only.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Remove audit rows of that age, and all that was kept of users who left so long ago."""
+    from cli.retention import run
+
+    raise typer.Exit(run(data, keep_days, check=check))
+
+
+@app.command()
 def recount(
     check: Annotated[bool, typer.Option("--check", help="Compare only; write nothing.")] = False,
     data: DataOption = None,

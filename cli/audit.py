@@ -27,8 +27,12 @@ _HEAD: Final = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """`noted_holds`: whether the chain still passes through the head that was noted earlier."""
+    """`noted_holds`: whether the chain still passes through the head that was noted earlier.
 
+    `begin`: behind which link it begins, the rows before it having been removed by their age.
+    """
+
+    begin: Head
     end: Head | Broken
     noted_holds: bool
     waiting_rows: int
@@ -64,16 +68,18 @@ async def _read(url: str, noted: Head) -> Findings:
 
 async def verify(engine: AsyncEngine, noted: Head) -> Findings:
     """In one transaction, a bounded number of rows at a time; changes nothing."""
-    end: Head | Broken = Head()
-    noted_holds = noted.seq == 0
     async with read_only(engine) as connection:
+        begin = await audit_chain.anchor(connection)
+        end: Head | Broken = begin
+        # Of what went by its age nothing can be said any more, except of the last of it.
+        noted_holds = noted.seq < begin.seq or noted == begin or noted.seq == 0
         async for links in audit_chain.read_links(connection):
             noted_holds |= any(Head(link.seq, link.hash) == noted for link in links)
             assert isinstance(end, Head)  # noqa: S101 - the loop ends with the first broken link
             end = follow(end, links)
             if isinstance(end, Broken):
                 break
-        return Findings(end, noted_holds, *(await audit_chain.waiting(connection)))
+        return Findings(begin, end, noted_holds, *(await audit_chain.waiting(connection)))
 
 
 def _tell(found: Findings, noted: Head) -> int:
@@ -83,7 +89,10 @@ def _tell(found: Findings, noted: Head) -> int:
     if not found.noted_holds:
         print(f"BROKEN: link {noted.seq} is no longer what was noted; rows were taken off the end.")
         return 1
-    print(f"Whole: {found.end.seq} rows. Head {found.end.seq}:{found.end.hash.hex()}")
+    rows = found.end.seq - found.begin.seq
+    print(f"Whole: {rows} rows. Head {found.end.seq}:{found.end.hash.hex()}")
+    if found.begin.seq:
+        print(f"The {found.begin.seq} rows before them were removed by their age.")
     if found.waiting_rows:
         late = " Is the api running?" if found.waiting_s > LATE_AFTER_S else ""
         print(f"{found.waiting_rows} newer rows are not linked yet.{late}")

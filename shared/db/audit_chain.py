@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.domain.audit_chain import Link
+from shared.domain.audit_chain import Broken, Head, Link, follow
 
 # One transaction's worth; a statement has to end within its time limit.
 LINKED_AT_ONCE_MAX: Final = 500
@@ -58,6 +58,15 @@ LINK_AUDIT: Final = f"""
     RETURN linked;
   END
 """  # noqa: S608 - our own expressions only
+# The oldest rows may be taken away; a row of the log then says where the chain begins.
+PRUNED: Final = "audit.pruned"
+# Only the operator writes a row without a user: row security keeps the services from it.
+_ANCHOR: Final = text("""
+    SELECT (p.detail->>'through')::bigint AS seq, p.detail->>'hash' AS hash FROM audit_log p
+    WHERE p.action = :pruned AND p.user_id IS NULL
+      AND (p.detail->>'through')::bigint + 1 = (SELECT min(chain_seq) FROM audit_log)
+    ORDER BY p.id DESC LIMIT 1
+""")
 _LINK: Final = text("SELECT tm_link_audit(:rows_max)")
 _READ: Final = text("""
     SELECT a.*, a.detail::text AS told, u.deleted_at IS NOT NULL AS is_forgotten
@@ -87,6 +96,23 @@ async def read_links(connection: AsyncConnection) -> AsyncIterator[list[Link]]:
             return
         yield [_link(row) for row in rows]
         after = rows[-1].chain_seq
+
+
+async def anchor(connection: AsyncConnection) -> Head:
+    """What the oldest row that is left has to carry as the hash before it."""
+    row = (await connection.execute(_ANCHOR, {"pruned": PRUNED})).first()
+    return Head() if row is None else Head(row.seq, bytes.fromhex(row.hash))
+
+
+async def check(connection: AsyncConnection) -> Head | Broken:
+    """The head of the whole chain, or the first row that does not hold."""
+    end: Head | Broken = await anchor(connection)
+    async for links in read_links(connection):
+        assert isinstance(end, Head)  # noqa: S101 - the loop ends with the first broken link
+        end = follow(end, links)
+        if isinstance(end, Broken):
+            break
+    return end
 
 
 async def waiting(connection: AsyncConnection) -> tuple[int, float]:

@@ -39,6 +39,8 @@ EDITS: Final = {
     "user.totp_off": "The second factor was switched off.",
     "user.discord_linked": "Discord was linked.",
     "user.discord_unlinked": "Discord was unlinked.",
+    "user.purged": "What was kept of a user who had left was removed for good.",
+    "audit.pruned": "The oldest rows of the audit log were removed; the chain begins behind them.",
     "vault.rotated": "Broker credentials were sealed anew, under another key.",
     "user.deleted": "The user left for good.",
 }
