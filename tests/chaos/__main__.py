@@ -42,6 +42,8 @@ def main() -> int:
 def _slice(given: argparse.Namespace, number: int, of: int) -> dict[str, Any]:
     """Its verdict, from before or from now."""
     out: Path = given.out / f"slice-{number:02}-of-{of:02}"
+    if (out / report.VERDICT).exists() and given.judge:
+        return judged(out, f"slice {number} of {of}", _revision_of(out))
     if (out / report.VERDICT).exists():
         known: dict[str, Any] = json.loads((out / report.VERDICT).read_text(encoding="utf-8"))
         return known
@@ -69,9 +71,9 @@ def lived(out: Path, size: Size, plan: Plan) -> None:
             keep(folder, out)
 
 
-def judged(out: Path, name: str) -> dict[str, Any]:
+def judged(out: Path, name: str, revision: str | None = None) -> dict[str, Any]:
     evidence = checker.read(out)
-    told = report.verdict(evidence, checker.violations(evidence), _revision())
+    told = report.verdict(evidence, checker.violations(evidence), revision or _revision())
     report.keep(out, name, told)
     return told
 
@@ -80,6 +82,11 @@ def _revision() -> str:
     command = ("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"
+
+
+def _revision_of(out: Path) -> str:
+    """At which it was lived."""
+    return str(json.loads((out / report.VERDICT).read_text(encoding="utf-8"))["revision"])
 
 
 def _arguments() -> argparse.Namespace:
@@ -93,6 +100,7 @@ def _arguments() -> argparse.Namespace:
     add("--rate", type=float, default=4.5, help="alerts a second")
     add("--seed", default="1")
     add("--no-links", dest="links", action="store_false", help="leave the links alone")
+    add("--judge", action="store_true", help="again, what was lived before")
     add("--out", type=Path, required=True)
     return parser.parse_args()
 

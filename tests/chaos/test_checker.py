@@ -28,6 +28,15 @@ def test_nothing_is_wrong_with_a_sound_day() -> None:
     assert judged(sound()) == set()
 
 
+def test_a_drift_is_rightly_told_of_an_entry_that_was_given_up() -> None:
+    world = sound()
+    world.tables["decisions"][0]["disposition"] = "ABANDONED"
+    _drift_for_nothing(world)
+    assert "message" not in judged(world)
+    world.messages.pop()
+    assert "message" in judged(world), "it is not over"
+
+
 def test_it_imports_nothing_of_the_product() -> None:
     code = (
         "import sys, tests.chaos.checker.__main__\n"
@@ -183,6 +192,16 @@ def _double_message(world: World) -> None:
     world.messages.append({**world.messages[0], "nonce": "another"})
 
 
+def _drift(world: World, title: str) -> None:
+    text = f"**{title}**: MNQZ6\nThe book holds 0 MNQZ6.\nSolo 0 · L1A1"
+    world.messages.append({"event": "message", "nonce": title, "content": text})
+
+
+def _drift_for_nothing(world: World) -> None:
+    _drift(world, "Not where the last alert asked to be")
+    _drift(world, "Over: Not where the last alert asked to be")
+
+
 def _never_send(world: World) -> None:
     world.tables["deliveries"][0]["state"] = "pending"
 
@@ -237,6 +256,7 @@ DOCTORED: Final[tuple[tuple[Callable[[World], Any], str], ...]] = (
     (_forget_trade, "money"),
     (_lose_message, "message missing"),
     (_double_message, "message twice"),
+    (_drift_for_nothing, "message"),
     (_never_send, "message missing"),
     (_bury, "dead_letters"),
     (_never_recover, "recovery"),

@@ -24,6 +24,7 @@ CHECKS: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
     money.balances_agree,
     messages.all_seen,
     messages.each_once,
+    messages.drifts,
     recovery.recovered,
     recovery.as_promised,
 )

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from tests.chaos.checker.acceptance import DISTURBED
 from tests.chaos.checker.evidence import Evidence, Violation
 from tests.fixtures.ledger_check import root_of, round_trips
 
@@ -15,12 +16,19 @@ _MESSAGE: Final = re.compile(
     r"(?P<strategy>.+) · (?P<account>.+)"
 )
 _OPENED: Final = "Position opened"
+# An entry that was given up leaves its strategy elsewhere than its alert asked: that is told, too.
+_DRIFT: Final = re.compile(
+    r"\*\*(?P<over>Over: )?Not where the last alert asked to be\*\*: \w+\n(?:.*\n)*"
+    r"(?P<strategy>.+) · (?P<account>.+)"
+)
 
 
 def all_seen(evidence: Evidence) -> Iterator[Violation]:
     seen = [line for line in evidence.messages if line["event"] == "message"]
     told: Counter[tuple[str, str, bool]] = Counter()
     for line in seen:
+        if _DRIFT.fullmatch(line["content"]):
+            continue
         found = _MESSAGE.fullmatch(line["content"])
         if found is None:
             yield Violation("message", f"nobody understands {line['content']!r}")
@@ -33,6 +41,31 @@ def all_seen(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("message missing", f"{has} of {due} {what} were seen")
         if has > due:
             yield Violation("message twice", f"{has} of {due} {what} were seen")
+
+
+def drifts(evidence: Evidence) -> Iterator[Violation]:
+    """Told only where an entry was given up, and each told to be over when it was."""
+    begun: Counter[tuple[str, str]] = Counter()
+    ended: Counter[tuple[str, str]] = Counter()
+    for line in evidence.messages:
+        found = _DRIFT.fullmatch(line["content"]) if line["event"] == "message" else None
+        if found is not None:
+            told = ended if found["over"] else begun
+            told[found["strategy"], found["account"]] += 1
+    given_up = Counter(
+        (evidence.strategies[row["strategy_id"]], account)
+        for (_, account), rows in evidence.decisions.items()
+        for row in rows
+        if row["disposition"] in DISTURBED
+    )
+    for strategy, account in begun | ended:
+        where = f"of {strategy} in {account}"
+        here = strategy, account
+        if begun[here] > given_up[here]:
+            what = f"{begun[here]} drifts {where} were told, {given_up[here]} entries given up"
+            yield Violation("message", what)
+        if begun[here] != ended[here]:
+            yield Violation("message", f"{ended[here]} of {begun[here]} drifts {where} are over")
 
 
 def each_once(evidence: Evidence) -> Iterator[Violation]:
