@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -143,6 +144,8 @@ def _life(*, on_both: bool) -> Iterator[Live]:
     if not on_both:
         yield lambda seed, kept_lines=0: lived(seed, None, kept_lines)
         return
+    # Whoever stops a slice leaves no server behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with own_house() as (house, beside):
         yield lambda seed, kept_lines=0: Mirror(house, beside).lived(seed, kept_lines)
 
