@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.resources import Resources
 from api.security.sessions import SignedIn
-from api.trades.source import closed_trades
+from api.trades.source import IMPORTED, closed_trades
 from shared.db.tables.accounts import accounts
 from shared.db.tables.strategies import strategies
 from shared.db.uow import read_only
@@ -50,6 +50,8 @@ class Selection:
     since: date | None = None
     until: date | None = None
     strategy_id: int | None = None
+    side: str = ""
+    exit_reason: str = ""
 
     def is_of(self, user: SignedIn) -> bool:
         """Nobody sees another's: asked for them, there is nothing."""
@@ -114,15 +116,30 @@ def of_account(account: str) -> ColumnElement[bool]:
     return or_(accounts.c.name == account, cast(accounts.c.broker_account_id, Text) == account)
 
 
+def under_account(column: Any, account: str) -> ColumnElement[bool]:
+    """Of the accounts of that name; what was brought in has none, and is asked for by `IMPORTED`.
+
+    `column` None: of a table of what was brought in.
+    """
+    brought_in = literal(value=account == IMPORTED)
+    if column is None:
+        return brought_in
+    under = column.in_(select(accounts.c.id).where(of_account(account)))
+    return or_(under, and_(column == 0, brought_in))
+
+
+def under_strategy(column: Any, strategy: str) -> ColumnElement[bool]:
+    named = select(strategies.c.id).where(strategies.c.name_key == name_key(strategy))
+    found: ColumnElement[bool] = column.in_(named)
+    return found
+
+
 def conditions(selection: Selection, table: Any = closed_trades) -> Iterator[ColumnElement[bool]]:
     """Of the closed trades that are meant."""
     if selection.strategy_id is not None:
         yield table.c.strategy_id == selection.strategy_id
     if selection.strategy:
-        named = select(strategies.c.id)
-        yield table.c.strategy_id.in_(
-            named.where(strategies.c.name_key == name_key(selection.strategy))
-        )
+        yield under_strategy(table.c.strategy_id, selection.strategy)
     if selection.symbol:
         symbol = selection.symbol.upper()
         columns = (
@@ -134,8 +151,11 @@ def conditions(selection: Selection, table: Any = closed_trades) -> Iterator[Col
     if selection.timeframe:
         yield table.c.timeframe == selection.timeframe
     if selection.account:
-        under = select(accounts.c.id).where(of_account(selection.account))
-        yield table.c.account_id.in_(under)
+        yield under_account(table.c.get("account_id"), selection.account)
+    if selection.side:
+        yield table.c.side == selection.side
+    if selection.exit_reason:
+        yield table.c.exit_reason == selection.exit_reason
     if selection.since is not None:
         yield table.c.trade_date >= selection.since
     if selection.until is not None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.analytics.selection import Selection
 from api.security.sessions import SignedIn
+from api.trades import spots
+from api.trades.beyond import Beyond
 from api.trades.schemas import Filters, NamedOut, OpenTradeOut, StepOut, TradeOut
-from api.trades.source import IMPORTED, closed_trades, page
+from api.trades.source import IMPORTED, by_id, closed_trades
 from api.wire import cursor_of, read_cursor
 from shared.db.tables.accounts import accounts, broker_connections
 from shared.db.tables.records import recorded_positions
@@ -24,18 +27,42 @@ from shared.domain.rules import StrategyRules
 
 # More than anybody holds open at once.
 _OPEN_MAX: Final = 1_000
+LOOKED_AT_MAX: Final = 10_000
 
 
 async def list_trades(
-    connection: AsyncConnection, user: SignedIn, filters: Filters, limit: int, after: str
+    connection: AsyncConnection,
+    user: SignedIn,
+    selection: Selection,
+    beyond: Beyond,
+    limit: int,
+    after: str,
 ) -> tuple[list[TradeOut], str | None]:
     """Newest exit first, and the cursor behind the last of them.
 
-    Raises InvalidInput `page.cursor`.
+    What lies beyond the dimensions is looked for in so many trades at once and no more: a page may
+    then be short, and the cursor goes on. Raises InvalidInput `page.cursor`.
     """
-    if not _is_me(filters, user):
+    begin = read_cursor(after)
+    if not selection.is_of(user):
         return [], None
-    found = page(lambda table: _where(table, filters), read_cursor(after), limit + 1)
+    looked_at = limit + 1 if beyond.is_empty else max(limit + 1, LOOKED_AT_MAX)
+    found = await spots.newest(connection, selection, begin, looked_at)
+    rows = await _rows(connection, [row_id for _, row_id in found], beyond, limit + 1)
+    shown = rows[:limit]
+    if len(rows) > limit:
+        more: str | None = cursor_of(shown[-1].exit_at, shown[-1].id)
+    else:
+        more = cursor_of(*found[-1]) if len(found) == looked_at else None
+    return [_trade(row) for row in shown], more
+
+
+async def _rows(
+    connection: AsyncConnection, ids: list[int], beyond: Beyond, limit: int
+) -> Sequence[Row[Any]]:
+    if not ids:
+        return ()
+    found = by_id(ids)
     query = (
         select(
             found,
@@ -45,13 +72,11 @@ async def list_trades(
         )
         .outerjoin(accounts, accounts.c.id == found.c.account_id)
         .outerjoin(strategies, strategies.c.id == found.c.strategy_id)
+        .where(*beyond.conditions(found))
         .order_by(found.c.exit_at.desc(), found.c.id.desc())
-        .limit(limit + 1)
+        .limit(limit)
     )
-    rows = (await connection.execute(query)).all()
-    shown = rows[:limit]
-    more = cursor_of(shown[-1].exit_at, shown[-1].id) if len(rows) > limit else None
-    return [_trade(row) for row in shown], more
+    return (await connection.execute(query)).all()
 
 
 async def list_open(

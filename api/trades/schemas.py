@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from api.schemas import Answer
+from api.schemas import Answer, example
 from api.wire import DecimalNumber, DecimalText
 
 
@@ -97,3 +97,75 @@ class Filters(Answer):
     strategy: str = ""
     symbol: str = ""
     timeframe: str = ""
+
+
+class TotalsOut(Answer):
+    """Of every closed trade of the filter, in US dollars; null is no number.
+
+    `net` is `gross` less `fees`; `won` and `lost`, never above zero, are the nets of winners and
+    of losers. `win_rate` is in percent.
+    """
+
+    model_config = example(
+        {
+            "trades": 1708,
+            "wins": 812,
+            "losses": 880,
+            "break_even": 16,
+            "contracts": 3416,
+            "gross": "9120",
+            "fees": "3552.64",
+            "net": "5567.36",
+            "won": "40600.5",
+            "lost": "-35033.14",
+            "average": "3.26",
+            "win_rate": "48",
+            "profit_factor": "1.16",
+        }
+    )
+
+    trades: int
+    wins: int
+    losses: int
+    break_even: int
+    contracts: int
+    gross: DecimalText
+    fees: DecimalText
+    net: DecimalText
+    won: DecimalText
+    lost: DecimalText
+    average: DecimalText | None
+    win_rate: DecimalText | None
+    profit_factor: DecimalText | None
+
+
+class FacetOut(Answer):
+    """A value to filter by, and how many trades there are with it."""
+
+    value: str
+    trades: int
+
+
+class FacetsOut(Answer):
+    """Of each dimension what it can be narrowed to, under the filters of the others.
+
+    A trade counts under its ticker and under its root among `symbols`.
+    """
+
+    model_config = example(
+        {
+            "strategies": [{"value": "Opening Range", "trades": 1200}],
+            "accounts": [{"value": "PAPER1", "trades": 1200}],
+            "symbols": [{"value": "MNQ", "trades": 1200}, {"value": "MNQ1!", "trades": 900}],
+            "timeframes": [{"value": "5", "trades": 1200}],
+            "sides": [{"value": "BUY", "trades": 700}, {"value": "SELL", "trades": 500}],
+            "exit_reasons": [{"value": "Take Profit", "trades": 650}],
+        }
+    )
+
+    strategies: list[FacetOut]
+    accounts: list[FacetOut]
+    symbols: list[FacetOut]
+    timeframes: list[FacetOut]
+    sides: list[FacetOut]
+    exit_reasons: list[FacetOut]

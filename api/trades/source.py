@@ -15,11 +15,13 @@ from sqlalchemy import (
     Select,
     Subquery,
     Table,
+    any_,
     literal,
     select,
     tuple_,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.db.tables.jobs import imported_trades
 from shared.db.tables.records import trades
@@ -70,3 +72,14 @@ def _part(
         return query if begin is None else query.where(place < tuple_(*begin))
     query = query.order_by(*order)
     return query if begin is None else query.where(place > tuple_(*begin))
+
+
+def by_id(ids: Iterable[int]) -> Subquery:
+    """Those of these ids, each looked up by its key."""
+    told = [*ids]
+    ours = any_(literal([each for each in told if each > 0], ARRAY(BigInteger)))
+    theirs = any_(literal([-each for each in told if each < 0], ARRAY(BigInteger)))
+    return union_all(
+        _rows(trades).where(trades.c.id == ours),
+        _rows(imported_trades).where(imported_trades.c.id == theirs),
+    ).subquery("closed_trades")

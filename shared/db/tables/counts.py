@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Computed, Date, Index, Integer, Numeric, Table, text
+from sqlalchemy import BigInteger, Column, Computed, Date, Index, Integer, Numeric, Table
 from sqlalchemy.dialects.postgresql import UUID
 
 from shared.db.tables import columns as c
@@ -61,12 +61,7 @@ trade_groups = Table(
     Column("first_day", Date, nullable=False),
     Column("last_day", Date, nullable=False),
     *_sums(),
-    Index(
-        "ix_trade_groups_contract",
-        "user_id",
-        "contract",
-        postgresql_where=text("contract <> ''"),
-    ),
+    Index("ix_trade_groups_contract", "user_id", "contract"),
     comment="Closed trades of one kind, counted and summed.",
 )
 

@@ -15,6 +15,7 @@ REQUESTS: Final = {
     "page.cursor": "The cursor is none of ours: begin again without `after`.",
     "idempotency.reused": "The Idempotency-Key was used for another request: take a new one.",
     "figures.busy": "Too many figures are being made at once: try again in a moment.",
+    "totals.too_long": "Counting these trades takes longer than 5 s: ask for fewer days.",
     "db.unavailable": "The database is away; trying again may help.",
     "db.unreachable": "The database cannot be reached; trying again may help.",
     "db.silent": "The database did not answer in time; trying again may help.",
