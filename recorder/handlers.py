@@ -72,8 +72,12 @@ async def answer(connection: AsyncConnection, said: Sequence[Said]) -> list[Enve
             known = looks.get(book)
             looks[book] = (since if known is None else min(since, known[0]), cause)
     written: list[Envelope] = []
-    # In one order, so that two processes do not wait for each other's books.
-    for book in sorted(looks, key=store.book_order):
+    # In one order, so that two processes do not wait for each other's books; and all of them before
+    # a trade is written, which locks what counts it.
+    books = sorted(looks, key=store.book_order)
+    for book in books:
+        await store.lock(connection, book)
+    for book in books:
         written += await project(connection, book, *looks[book])
     return written
 
