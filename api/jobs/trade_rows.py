@@ -198,9 +198,14 @@ def write_csv(rows: Sequence[Mapping[str, Any]], *, heading: bool) -> str:
     return out.getvalue()
 
 
+def guarded(word: str) -> str:
+    """As a spreadsheet takes it for a word, whatever it begins with."""
+    return f"'{word}" if word.startswith(_FORMULA) else word
+
+
 def _cell(name: str, value: object) -> object:
-    if name in _WORDS and isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
+    if name in _WORDS and isinstance(value, str):
+        return guarded(value)
     return "" if value is None else value
 
 

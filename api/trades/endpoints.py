@@ -4,31 +4,41 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import Depends, Query
+from fastapi import Depends, Path, Query, Response
 
 from api.access import SESSION, Router
 from api.analytics.selection import Selection
-from api.deps import CurrentUser, ReadConn
-from api.trades import queries, totals
+from api.deps import CurrentUser, ReadConn, WriteConn
+from api.trades import notes, queries, tax, totals
 from api.trades.beyond import Beyond
 from api.trades.schemas import (
     FacetsOut,
     Filters,
+    NoteChangeIn,
+    NoteIn,
+    NoteOut,
     OpenTradeOut,
     OpenTradesOut,
+    TagsOut,
     TickersOut,
     TimeFramesOut,
     TotalsOut,
     TradeOut,
     TradesOut,
 )
-from api.wire import ExactJson, QueryText
+from api.wire import BIGINT_MAX, ExactJson, QueryText
 
 _PAGE: Final = 1_000
 _PAGE_MAX: Final = 5_000
 Amount = Annotated[Decimal | None, Query(max_digits=24, decimal_places=10, allow_inf_nan=False)]
+# What was brought in has an id below zero.
+TradeId = Annotated[int, Path(ge=-BIGINT_MAX, le=BIGINT_MAX)]
+Year = Annotated[int, Query(ge=1970, le=2200)]
+_CSV: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"text/csv": {}}, "description": "One line a day, account and contract."}
+}
 
 router = Router(SESSION, prefix="/api/trades", tags=["trades"])
 ROUTERS: Final = (router,)
@@ -74,8 +84,11 @@ def _beyond(
     result: Literal["", "win", "loss", "even"] = "",
     net_min: Amount = None,
     net_max: Amount = None,
+    tag: QueryText = "",
+    q: QueryText = "",
 ) -> Beyond:
-    return Beyond(result=result, net_min_usd=net_min, net_max_usd=net_max)
+    """`q`: these words stand in the note or among the tags."""
+    return Beyond(result, net_min, net_max, tag, q)
 
 
 Chosen = Annotated[Selection, Depends(_selection)]
@@ -110,8 +123,8 @@ async def show_totals(
 ) -> TotalsOut:
     """Of the whole filter, however many trades it has.
 
-    With a filter by result or amount each trade is looked at, for at most 5 s; when that is not
-    enough, 422 `totals.too_long`.
+    With a filter by result, amount, tag or words each trade is looked at, for at most 5 s; when
+    that is not enough, 422 `totals.too_long`.
     """
     return await totals.totals(connection, user, selection, beyond)
 
@@ -120,6 +133,41 @@ async def show_totals(
 async def show_facets(user: CurrentUser, connection: ReadConn, selection: Chosen) -> FacetsOut:
     """What each filter can be set to, with the number of trades, under the other filters."""
     return await totals.facets(connection, user, selection)
+
+
+@router.get("/tags/")
+async def list_tags(_: CurrentUser, connection: ReadConn) -> TagsOut:
+    """Every tag that stands on a trade."""
+    return TagsOut(tags=await notes.tags(connection))
+
+
+@router.get("/{trade_id}/note/")
+async def show_note(_: CurrentUser, connection: ReadConn, trade_id: TradeId) -> NoteOut:
+    """What its owner wrote on a closed trade; empty where nothing was."""
+    return await notes.read(connection, trade_id)
+
+
+@router.put("/{trade_id}/note/")
+async def put_note(
+    user: CurrentUser, connection: WriteConn, trade_id: TradeId, body: NoteIn
+) -> NoteOut:
+    """In place of what was written."""
+    return await notes.write(connection, user, trade_id, body.note, body.tags)
+
+
+@router.patch("/{trade_id}/note/")
+async def change_note(
+    user: CurrentUser, connection: WriteConn, trade_id: TradeId, body: NoteChangeIn
+) -> NoteOut:
+    """The note or the tags alone."""
+    return await notes.write(connection, user, trade_id, body.note, body.tags)
+
+
+@router.get("/tax/", response_class=Response, responses=_CSV)
+async def tax_year(_: CurrentUser, connection: ReadConn, year: Year) -> Response:
+    """A year by trading day, account and contract, as CSV in US dollars."""
+    told = {"Content-Disposition": f'attachment; filename="trades-{year}.csv"'}
+    return Response(await tax.year_of(connection, year), media_type="text/csv", headers=told)
 
 
 @router.get("/open/", response_model=list[OpenTradeOut] | OpenTradesOut)

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, union
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.analytics.selection import Selection
+from api.analytics.selection import Selection, conditions
 from api.security.sessions import SignedIn
-from api.trades import spots
+from api.trades import notes, spots
 from api.trades.beyond import Beyond
-from api.trades.schemas import Filters, NamedOut, OpenTradeOut, StepOut, TradeOut
+from api.trades.schemas import Filters, NamedOut, NoteOut, OpenTradeOut, StepOut, TradeOut
 from api.trades.source import IMPORTED, by_id, closed_trades
 from api.wire import cursor_of, read_cursor
 from shared.db.tables.accounts import accounts, broker_connections
@@ -46,20 +46,39 @@ async def list_trades(
     begin = read_cursor(after)
     if not selection.is_of(user):
         return [], None
-    looked_at = limit + 1 if beyond.is_empty else max(limit + 1, LOOKED_AT_MAX)
-    found = await spots.newest(connection, selection, begin, looked_at)
-    rows = await _rows(connection, [row_id for _, row_id in found], beyond, limit + 1)
-    shown = rows[:limit]
-    if len(rows) > limit:
-        more: str | None = cursor_of(shown[-1].exit_at, shown[-1].id)
+    if beyond.is_of_notes:
+        ids = await notes.ids_of(connection, beyond.tag, beyond.words)
+        rows = await _rows(connection, ids, beyond, limit + 1, selection, begin)
+        more = _behind(rows, limit)
     else:
-        more = cursor_of(*found[-1]) if len(found) == looked_at else None
-    return [_trade(row) for row in shown], more
+        looked_at = limit + 1 if beyond.is_empty else max(limit + 1, LOOKED_AT_MAX)
+        found = await spots.newest(connection, selection, begin, looked_at)
+        rows = await _rows(connection, [row_id for _, row_id in found], beyond, limit + 1)
+        more = _behind(rows, limit)
+        if more is None and len(found) == looked_at:
+            more = cursor_of(*found[-1])
+    shown = rows[:limit]
+    written = await notes.of_trades(connection, [row.id for row in shown])
+    return [_trade(row, written.get(row.id, _NOTHING)) for row in shown], more
+
+
+_NOTHING: Final = NoteOut(note="", tags=[])
+
+
+def _behind(rows: Sequence[Row[Any]], limit: int) -> str | None:
+    """The cursor behind the last that is shown; None without more of them."""
+    return None if len(rows) <= limit else cursor_of(rows[limit - 1].exit_at, rows[limit - 1].id)
 
 
 async def _rows(
-    connection: AsyncConnection, ids: list[int], beyond: Beyond, limit: int
+    connection: AsyncConnection,
+    ids: list[int],
+    beyond: Beyond,
+    limit: int,
+    selection: Selection | None = None,
+    begin: spots.Spot | None = None,
 ) -> Sequence[Row[Any]]:
+    """Newest first; of `selection` behind `begin`, where the ids were found without these."""
     if not ids:
         return ()
     found = by_id(ids)
@@ -76,6 +95,10 @@ async def _rows(
         .order_by(found.c.exit_at.desc(), found.c.id.desc())
         .limit(limit)
     )
+    if selection is not None:
+        query = query.where(*conditions(selection, found))
+    if begin is not None:
+        query = query.where(tuple_(found.c.exit_at, found.c.id) < tuple_(*begin))
     return (await connection.execute(query)).all()
 
 
@@ -183,9 +206,11 @@ def _signed(side: str, qty: int) -> int:
     return qty if side == "BUY" else -qty
 
 
-def _trade(row: Row[Any]) -> TradeOut:
+def _trade(row: Row[Any], written: NoteOut) -> TradeOut:
     return TradeOut(
         **_common(row),
+        note=written.note,
+        tags=written.tags,
         Closed_Time=row.exit_at,
         Closed_Price=row.exit_price,
         Position_Size=_signed(row.side, row.qty),

@@ -6,9 +6,19 @@ What we do not measure or offer is given as the original's neutral value: no dra
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated, Final
 
-from api.schemas import Answer, example
-from api.wire import DecimalNumber, DecimalText
+from pydantic import Field
+
+from api.schemas import Answer, Body, example
+from api.wire import DecimalNumber, DecimalText, Line
+
+NOTE_LENGTH_MAX: Final = 4_000
+TAG_LENGTH_MAX: Final = 40
+TAGS_OF_A_TRADE_MAX: Final = 20
+_Note = Annotated[str, Field(max_length=NOTE_LENGTH_MAX, pattern=r"^[^\x00]*$")]
+_Tag = Annotated[Line, Field(min_length=1, max_length=TAG_LENGTH_MAX)]
+_Tags = Annotated[list[_Tag], Field(max_length=TAGS_OF_A_TRADE_MAX)]
 
 
 class _Row(Answer):
@@ -42,6 +52,8 @@ class TradeOut(_Row):
     Profit: DecimalNumber
     max_dd: str = "0"
     exit_reason: str
+    note: str
+    tags: list[str]
 
 
 class TradesOut(Answer):
@@ -169,3 +181,38 @@ class FacetsOut(Answer):
     timeframes: list[FacetOut]
     sides: list[FacetOut]
     exit_reasons: list[FacetOut]
+
+
+class NoteIn(Body):
+    """The whole of it; empty takes it away. Tags are kept in small letters, each once."""
+
+    model_config = example({"note": "Late entry: the news moved it.", "tags": ["news", "late"]})
+
+    note: _Note
+    tags: _Tags
+
+
+class NoteChangeIn(Body):
+    """What is not named stays."""
+
+    model_config = example({"tags": ["news"]})
+
+    note: _Note | None = None
+    tags: _Tags | None = None
+
+
+class NoteOut(Answer):
+    """Empty where nothing was written. `tags` are in order."""
+
+    model_config = example({"note": "Late entry: the news moved it.", "tags": ["late", "news"]})
+
+    note: str
+    tags: list[str]
+
+
+class TagsOut(Answer):
+    """Of all closed trades; most used first."""
+
+    model_config = example({"tags": [{"value": "news", "trades": 12}]})
+
+    tags: list[FacetOut]

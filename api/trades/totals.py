@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.analytics.selection import Selection
 from api.analytics.selection import conditions as of_trades
 from api.security.sessions import SignedIn
-from api.trades import groups
+from api.trades import groups, notes
 from api.trades.beyond import Beyond
 from api.trades.schemas import FacetOut, FacetsOut, TotalsOut
-from api.trades.source import IMPORTED, closed_trades
+from api.trades.source import IMPORTED, by_id, closed_trades
 from shared.db.failures import sqlstate
 from shared.db.tables.accounts import accounts
 from shared.db.tables.counts import SUMS, trade_groups
@@ -56,7 +56,10 @@ async def _of_trades(
     connection: AsyncConnection, selection: Selection, beyond: Beyond
 ) -> dict[str, Any]:
     """One by one: what no group knows of."""
-    closed = closed_trades.c
+    source = closed_trades
+    if beyond.is_of_notes:
+        source = by_id(await notes.ids_of(connection, beyond.tag, beyond.words))
+    closed = source.c
     won, lost = closed.net_usd > 0, closed.net_usd < 0
     columns: dict[str, ColumnElement[Any]] = {
         "trades": func.count(),
@@ -69,7 +72,7 @@ async def _of_trades(
         "won_usd": func.coalesce(func.sum(closed.net_usd).filter(won), 0),
     }
     query = select(*(each.label(name) for name, each in columns.items()))
-    query = query.where(*of_trades(selection), *beyond.conditions(closed_trades))
+    query = query.where(*of_trades(selection, source), *beyond.conditions(source))
     await connection.execute(text(f"SET LOCAL statement_timeout = {COUNT_MS_MAX}"))
     try:
         return dict((await connection.execute(query)).one()._mapping)  # noqa: SLF001 - its public name

@@ -33,6 +33,7 @@ from shared.db.tables.people import (
     users,
     ws_tickets,
 )
+from shared.db.tables.records import trade_notes
 from shared.db.tables.strategies import strategies
 from shared.db.uow import read_only, unit_of_work
 from shared.domain.errors import NotAllowed, NotFound
@@ -201,7 +202,7 @@ async def _close_logins(
 
 async def _forget_secrets(connection: AsyncConnection) -> None:
     """Keys open nothing any more, and no alert finds a strategy."""
-    for table in (api_keys, recovery_codes, profiles, ws_tickets, job_parts):
+    for table in (api_keys, recovery_codes, profiles, ws_tickets, job_parts, trade_notes):
         await connection.execute(delete(table))
     await connection.execute(delete(invites).where(invites.c.used_at.is_(None)))
     await connection.execute(

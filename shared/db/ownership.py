@@ -32,6 +32,7 @@ WRITER: Final[dict[str, str]] = {
     "jobs": "api",
     "job_parts": "api",
     "imported_trades": "api",
+    "trade_notes": "api",
     "signal_decisions": "execution",
     "intents": "execution",
     "orders": "execution",

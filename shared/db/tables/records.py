@@ -11,10 +11,11 @@ from sqlalchemy import (
     Index,
     Integer,
     Table,
+    Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.db.tables import columns as c
 from shared.db.tables.base import metadata
@@ -56,6 +57,7 @@ recorded_positions = Table(
     Index(
         "ix_recorded_open", "strategy_id", "account_id", postgresql_where=text("status = 'open'")
     ),
+    Index("ix_recorded_opening", "account_id", "opening_fill_id"),
     comment="A strategy's round trip in one account, from its first fill until flat.",
 )
 
@@ -94,6 +96,20 @@ trades = Table(
     Index("ix_trades_strategy_exit", "strategy_id", "exit_at"),
     Index("ix_trades_group_exit", "group_key", "exit_at", "id"),
     comment="Closed round trips: what statistics are made of.",
+)
+
+trade_notes = Table(
+    "trade_notes",
+    metadata,
+    Column("user_id", BigInteger, ForeignKey("users.id"), primary_key=True, index=True),
+    # What stays of a trade, however often it is recorded anew or whoever it is given to: where it
+    # began. Of one that was brought in: account 0, and its id.
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("opening_id", BigInteger, primary_key=True, autoincrement=False),
+    c.text("note"),
+    Column("tags", ARRAY(Text), nullable=False),
+    c.updated(),
+    comment="What an owner wrote on a closed trade, and the words it is found by.",
 )
 
 unmatched_activity = Table(

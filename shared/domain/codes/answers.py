@@ -101,6 +101,7 @@ THINGS: Final = {
     "symbol.no_listing": "No contract of this symbol is listed for that day.",
     "symbol.unknown_root": "No product of this name is known.",
     "order.inverse": "The strategy trades inverse: say the side that is meant, as an alert would.",
+    "trade.unknown": "There is no such closed trade.",
     "job.unknown": "There is no such job.",
     "job.too_many": "As many jobs as are allowed wait already.",
     "job.no_file": "The job has no file: it is not done, or makes none.",

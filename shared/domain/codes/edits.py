@@ -24,6 +24,7 @@ EDITS: Final = {
     "drift.give_external": "What others hold was given to a strategy.",
     "order.manual": "An order was placed by hand.",
     "position.close": "A position was closed by hand.",
+    "trade.noted": "A note or tags were written on a trade.",
     "job.created": "A job was begun.",
     "job.cancelled": "A job was cancelled.",
     "job.undone": "A job was undone.",

@@ -41,6 +41,8 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/accounts/{account_id}/enable-live": {"password": PASSWORD, "account_name": "x"},
     "PUT /api/connections/{connection_id}": {"name": "mine now"},
     "POST /api/strategies/{strategy_id}/rotate-key": {"password": PASSWORD},
+    "PUT /api/trades/{trade_id}/note": {"note": "mine now", "tags": []},
+    "PATCH /api/trades/{trade_id}/note": {"note": "mine now"},
     "POST /api/drifts/{drift_id}/give": {"strategy_id": 1},
 }
 DENIED = {401, 403}
@@ -94,13 +96,14 @@ class House:
         town, person = self.town, self.owner.person
         desk = Desk(town)
         strategy, account = await town.strategy(person.id), await desk.account(person.id)
-        await desk.trade(strategy, account)
+        trade_id = await desk.trade(strategy, account)
         await desk.record(strategy, account)
         key = await self.owner.post("/api/user/api-keys/", {"name": "k", "scopes": ["read"]}, 201)
         other = await self.owner.get("/api/user/sessions/")
         made: dict[str, Any] = {
             "strategy_id": strategy.id,
             "account_id": account.id,
+            "trade_id": trade_id,
             "connection_id": account.connection_id,
             "key_id": key["id"],
             "session_id": other[0]["id"],

@@ -42,7 +42,7 @@ async def test_a_trade_key_by_key(ada: Browser, town: Town, desk: Desk, path: st
         "Expo": None, "Strike": None, "max_dd": "0", "Opt_Name": None, "IfOption": False,
         "account": account.name, "account_id": account.id, "strategy_id": strategy.id,
         "contract": "ESH6", "gross": "-50", "fees": "4.2", "net": "-54.2",
-        "exit_reason": "Take Profit",
+        "exit_reason": "Take Profit", "note": "", "tags": [],
     }]  # fmt: skip
 
 
