@@ -3,7 +3,7 @@ VENV ?= $(or $(TM_VENV),.venv)
 TM = python3 tm.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check chaos two-executors venue-clients venue-faults fuzz fuzz-limits fuzz-alerts histories lint fmt lock oracles simulate simulate-postgres crash-points
+.PHONY: help up test check chaos two-executors bench-trades venue-clients venue-faults fuzz fuzz-limits fuzz-alerts histories lint fmt lock oracles simulate simulate-postgres crash-points
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ simulate-postgres: ## The same worlds on the real ledger and its twin: SEEDS=200
 
 crash-points: ## Kill a process at every occurrence of every named point of a standard life
 	$(VENV)/bin/python -m tests.simulation.world.crash_points --one-in $(or $(ONE_IN),1)
+
+bench-trades: ## Pages and totals of a million trades against ten thousand: TRADES= ROUNDS=
+	$(VENV)/bin/python -m bench.trades --trades $(or $(TRADES),1000000) --rounds $(or $(ROUNDS),15)
 
 lint: ## Static checks only: lint, import contracts, types
 	$(VENV)/bin/ruff check .
