@@ -108,6 +108,8 @@ def _trade(row: Row[Any]) -> ClosedTrade:
         entry_at=row.entry_at,
         exit_at=row.exit_at,
         trade_date=row.trade_date,
+        # What its own fills show: nobody measures between them.
+        drawdown_usd=row.gross_usd if row.gross_usd < 0 else None,
     )
 
 

@@ -10,7 +10,7 @@ from fastapi import Depends, Path, Query, Response
 
 from api.access import SESSION, Router
 from api.analytics.selection import Selection
-from api.deps import CurrentUser, ReadConn, WriteConn
+from api.deps import Clock, CurrentUser, ReadConn, WriteConn
 from api.trades import notes, queries, tax, totals
 from api.trades.beyond import Beyond
 from api.trades.schemas import (
@@ -172,10 +172,10 @@ async def tax_year(_: CurrentUser, connection: ReadConn, year: Year) -> Response
 
 @router.get("/open/", response_model=list[OpenTradeOut] | OpenTradesOut)
 async def list_open(
-    user: CurrentUser, connection: ReadConn, filters: Asked, wrap: bool = False
+    user: CurrentUser, connection: ReadConn, clock: Clock, filters: Asked, wrap: bool = False
 ) -> ExactJson:
-    """What strategies hold now."""
-    found = await queries.list_open(connection, user, filters)
+    """What strategies hold now, and how it stands at the last price."""
+    found = await queries.list_open(connection, user, filters, clock.now())
     return ExactJson(OpenTradesOut(trades=found) if wrap else found)
 
 

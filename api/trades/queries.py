@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,15 +16,18 @@ from api.trades import notes, spots
 from api.trades.beyond import Beyond
 from api.trades.schemas import Filters, NamedOut, NoteOut, OpenTradeOut, StepOut, TradeOut
 from api.trades.source import IMPORTED, by_id, closed_trades
-from api.wire import cursor_of, read_cursor
+from api.trades.standing import Held, standing
+from api.wire import as_text, cursor_of, read_cursor
 from shared.db.tables.accounts import accounts, broker_connections
 from shared.db.tables.records import recorded_positions
+from shared.db.tables.risk import risk_prices
 from shared.db.tables.strategies import strategies, strategy_accounts
 from shared.db.tables.trading import contracts
 from shared.domain.instruments import PRODUCTS
 from shared.domain.money import EXACT
 from shared.domain.names import name_key
 from shared.domain.rules import StrategyRules
+from shared.domain.statistics.closed import ZERO
 
 # More than anybody holds open at once.
 _OPEN_MAX: Final = 1_000
@@ -103,15 +107,15 @@ async def _rows(
 
 
 async def list_open(
-    connection: AsyncConnection, user: SignedIn, filters: Filters
+    connection: AsyncConnection, user: SignedIn, filters: Filters, now: datetime
 ) -> list[OpenTradeOut]:
-    """Newest entry first."""
+    """Newest entry first, as they stand at `now`."""
     if not _is_me(filters, user):
         return []
     query = _open_query().where(
         recorded_positions.c.open_qty != 0, *_where(recorded_positions, filters)
     )
-    return [_open(row) for row in await connection.execute(query)]
+    return [_open(row, now) for row in await connection.execute(query)]
 
 
 async def names_of(connection: AsyncConnection, strategy: str, column: str) -> list[NamedOut]:
@@ -160,6 +164,10 @@ def _open_query() -> Select[Any]:
         contracts.c.environment == broker_connections.c.environment,
         contracts.c.name == recorded_positions.c.contract,
     )
+    priced = and_(
+        risk_prices.c.connection_id == accounts.c.connection_id,
+        risk_prices.c.contract == recorded_positions.c.contract,
+    )
     return (
         select(
             recorded_positions,
@@ -172,12 +180,16 @@ def _open_query() -> Select[Any]:
             func.coalesce(strategy_accounts.c.multiplier, accounts.c.multiplier).label("mult"),
             contracts.c.tick_size,
             contracts.c.point_value_usd,
+            risk_prices.c.bid,
+            risk_prices.c.ask,
+            risk_prices.c.seen_at,
         )
         .join(accounts, accounts.c.id == recorded_positions.c.account_id)
         .join(broker_connections, broker_connections.c.id == accounts.c.connection_id)
         .outerjoin(strategies, strategies.c.id == recorded_positions.c.strategy_id)
         .outerjoin(strategy_accounts, pair)
         .outerjoin(contracts, listed)
+        .outerjoin(risk_prices, priced)
         .order_by(recorded_positions.c.entry_at.desc(), recorded_positions.c.id.desc())
         .limit(_OPEN_MAX)
     )
@@ -215,11 +227,13 @@ def _trade(row: Row[Any], written: NoteOut) -> TradeOut:
         Closed_Price=row.exit_price,
         Position_Size=_signed(row.side, row.qty),
         Profit=row.net_usd,
+        Drawdown=as_text(min(row.gross_usd, ZERO)),
+        max_dd=as_text(min(row.gross_usd, ZERO)),
         exit_reason=row.exit_reason,
     )
 
 
-def _open(row: Row[Any]) -> OpenTradeOut:
+def _open(row: Row[Any], now: datetime) -> OpenTradeOut:
     step, amount = _step(row)
     bracket = StrategyRules.model_validate(row.rules or {}).bracket
     return OpenTradeOut(
@@ -227,6 +241,7 @@ def _open(row: Row[Any]) -> OpenTradeOut:
         Running_Pos=_signed(row.side, row.open_qty),
         Account=str(row.broker_account_id),
         Nickname=row.account,
+        **standing(_held(row), now),
         StratTicker=row.strategy_symbol or row.ticker or row.root,
         Stoploss=row.stop_loss_price,
         TakeProfit=[] if row.take_profit_price is None else [row.take_profit_price],
@@ -237,6 +252,21 @@ def _open(row: Row[Any]) -> OpenTradeOut:
             TP_inc=[target.at for target in bracket.targets],
             StratID=row.strategy_id,
         ),
+    )
+
+
+def _held(row: Row[Any]) -> Held:
+    step, amount = _step(row)
+    return Held(
+        qty=_signed(row.side, row.open_qty),
+        entry_price=row.entry_price,
+        entry_at=row.entry_at,
+        stop_price=row.stop_loss_price,
+        target_price=row.take_profit_price,
+        bid=row.bid,
+        ask=row.ask,
+        seen_at=row.seen_at,
+        point_value_usd=amount / step,
     )
 
 

@@ -1,6 +1,8 @@
 """Trades and open positions as the original's clients read them, and our fields beside.
 
-What we do not measure or offer is given as the original's neutral value: no drawdown, no option.
+What we do not measure or offer is given as the original's neutral value. The drawdown of a closed
+trade is what its own fills show: a loss of its gross. Between fills nothing is measured, so that of
+a winner is 0.
 """
 
 from __future__ import annotations
@@ -75,9 +77,20 @@ class StepOut(Answer):
 
 
 class OpenTradeOut(_Row):
-    """`Running_Pos` is what is held now, signed; gross, fees and net are of what was closed."""
+    """`Running_Pos` is what is held now, signed; gross, fees and net are of what was closed.
+
+    `last_price` is where it could be closed now, and `unrealised` what that would bring in US
+    dollars before fees; null without a price of the last minute. `to_stop` and `to_target` are
+    points of price that are left, below zero once passed. `open_s` counts from the first fill.
+    """
 
     Running_Pos: int
+    last_price: DecimalText | None
+    price_at: datetime | None
+    unrealised: DecimalText | None
+    to_stop: DecimalText | None
+    to_target: DecimalText | None
+    open_s: int
     Account: str
     Nickname: str
     StratTicker: str

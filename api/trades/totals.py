@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, func, select, text
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Select,
+    case,
+    func,
+    literal,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -110,50 +120,80 @@ def _shown(sums: dict[str, Any]) -> TotalsOut:
 
 async def facets(connection: AsyncConnection, user: SignedIn, selection: Selection) -> FacetsOut:
     """For each dimension its values, counted under what is asked for of the others."""
-    kinds = await _kinds(connection, selection) if selection.is_of(user) else ()
-    return FacetsOut(
-        strategies=_facet(kinds, "strategy"),
-        accounts=_facet(kinds, "account"),
-        symbols=_facet(kinds, "symbol"),
-        timeframes=_facet(kinds, "timeframe"),
-        sides=_facet(kinds, "side"),
-        exit_reasons=_facet(kinds, "exit_reason"),
-    )
+    counted: dict[str, list[FacetOut]] = {name: [] for name in groups.DIMENSIONS}
+    if selection.is_of(user):
+        kinds = _kinds(selection)
+        parts = [_facet(kinds, name) for name in groups.DIMENSIONS]
+        for row in await connection.execute(union_all(*parts)):
+            counted[row.dimension].append(FacetOut(value=row.value, trades=int(row.trades)))
+    for found in counted.values():
+        found.sort(key=lambda each: (-each.trades, each.value))
+    return FacetsOut(**{f"{_PLURAL.get(name, name)}s": each for name, each in counted.items()})
 
 
-_KIND: Final = ("contract", "root", "ticker", "timeframe", "side", "exit_reason")
+_PLURAL: Final = {"strategy": "strategie"}
 
 
-async def _kinds(connection: AsyncConnection, selection: Selection) -> Sequence[Row[Any]]:
+def _kinds(selection: Selection) -> CTE:
     """Groups with a trade within the days, and which filter each of them passes."""
     query, sums = groups.within(selection)
-    found = query.add_columns(
-        func.coalesce(strategies.c.name, "").label("strategy"),
-        func.coalesce(accounts.c.name, IMPORTED).label("account"),
+    query = query.add_columns(
         *(trade_groups.c[name] for name in _KIND),
         *(each.label(f"{name}_holds") for name, each in groups.conditions(selection).items()),
         sums["trades"].label("trades"),
     )
-    found = found.outerjoin(strategies, strategies.c.id == trade_groups.c.strategy_id)
-    found = found.outerjoin(accounts, accounts.c.id == trade_groups.c.account_id)
-    return (await connection.execute(found.where(sums["trades"] > 0))).all()
+    return query.where(sums["trades"] > 0).cte("kinds").prefix_with("MATERIALIZED")
 
 
-def _facet(kinds: Iterable[Row[Any]], dimension: str) -> list[FacetOut]:
-    counted: Counter[str] = Counter()
-    others = [f"{name}_holds" for name in groups.DIMENSIONS if name != dimension]
-    for kind in kinds:
-        values = kind._mapping  # noqa: SLF001 - its public name
-        if all(values[name] for name in others):
-            for value in _values(kind, dimension):
-                counted[value] += int(kind.trades)
-    ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
-    return [FacetOut(value=value, trades=count) for value, count in ordered[:_VALUES_MAX]]
+_KIND: Final = (
+    "contract", "strategy_id", "account_id", "root", "ticker", "timeframe", "side", "exit_reason",
+)  # fmt: skip
 
 
-def _values(kind: Row[Any], dimension: str) -> Iterator[str]:
-    """A trade is found by its ticker and by its root: it counts under both."""
-    if dimension == "symbol":
-        yield from {kind.ticker, kind.root} - {""} if kind.contract == "" else ()
-    elif value := getattr(kind, dimension):
-        yield value
+def _facet(kinds: CTE, dimension: str) -> Select[Any]:
+    """`dimension`, `value` and `trades` of those that pass every other filter; most first."""
+    others = [kinds.c[f"{name}_holds"] for name in groups.DIMENSIONS if name != dimension]
+    value = _value(kinds, dimension).label("value")
+    counted = (
+        select(
+            literal(dimension).label("dimension"), value, func.sum(kinds.c.trades).label("trades")
+        )
+        .select_from(_named(kinds, dimension))
+        .where(*others)
+        .group_by(value)
+        .subquery()
+    )
+    most_first = (
+        select(counted)
+        .where(counted.c.value != "")
+        .order_by(counted.c.trades.desc(), counted.c.value)
+        .limit(_VALUES_MAX)
+    )
+    return select(most_first.subquery())
+
+
+def _named(kinds: CTE, dimension: str) -> FromClause:
+    match dimension:
+        case "strategy":
+            return kinds.join(strategies, strategies.c.id == kinds.c.strategy_id)
+        case "account":
+            return kinds.outerjoin(accounts, accounts.c.id == kinds.c.account_id)
+        case _:
+            return kinds
+
+
+def _value(kinds: CTE, dimension: str) -> ColumnElement[str]:
+    """A trade is found by its ticker and by its root: it counts under both, and not by contract."""
+    match dimension:
+        case "strategy":
+            return strategies.c.name
+        case "account":
+            return func.coalesce(accounts.c.name, IMPORTED)
+        case "symbol":
+            root, ticker = kinds.c.root, kinds.c.ticker
+            both = case((root == ticker, array([root])), else_=array([root, ticker]))
+            none = array([literal("")])
+            return func.unnest(case((kinds.c.contract == "", both), else_=none))
+        case _:
+            told: ColumnElement[str] = kinds.c[dimension]
+            return told

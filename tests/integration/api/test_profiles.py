@@ -124,8 +124,8 @@ async def test_m134_the_figures_of_trades(ada: Browser, app: FastAPI, town: Town
     await desk.trade(other, account, net="20", minutes=31, ticker="NQ1!", timeframe="15")
     found = await ada.get(path)
     assert {name: found[name] for name in NOTHING} == {
-        "cumulativeProfit": 70.05, "wins": 2, "losses": 1, "winrate": 67, "drawdown": 0,
-        "maxDD": 0, "avgDD": 0, "roi": None, "avgTiT": 15.5, "maxTiT": 31, "minTiT": 1,
+        "cumulativeProfit": 70.05, "wins": 2, "losses": 1, "winrate": 67, "drawdown": 45.85,
+        "maxDD": 45.85, "avgDD": 45.85, "roi": None, "avgTiT": 15.5, "maxTiT": 31, "minTiT": 1,
         "pf": 2.4, "maxP": 100.1, "avgP": 60.05, "maxL": -50.05, "avgL": -50.05, "maxPos": 3,
         "avgPos": 2.25, "days": 2,
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -28,7 +29,7 @@ def desk(town: Town) -> Desk:
 
 
 @pytest.mark.parametrize("path", ["/api/trades", "/api/trades/"])
-async def test_a_trade_key_by_key(ada: Browser, town: Town, desk: Desk, path: str) -> None:
+async def test_m132_a_trade_key_by_key(ada: Browser, town: Town, desk: Desk, path: str) -> None:
     strategy = await town.strategy(ada.person.id, "Opening Range")
     account = await desk.account(ada.person.id)
     trade_id = await desk.trade(strategy, account, side="SELL", net="-54.20")
@@ -38,8 +39,8 @@ async def test_a_trade_key_by_key(ada: Browser, town: Town, desk: Desk, path: st
         "id": trade_id, "Open_Time": "2026-03-02T15:30:00Z",
         "Closed_Time": "2026-03-02T15:35:00Z", "Ticker": "ES1!", "Direction": "SELL",
         "Position_Size": -2, "Open_Price": "5000.25", "Closed_Price": "5000.75",
-        "Profit": -54.2, "Drawdown": "0", "Strat_Name": "Opening Range", "TimeFrame": "5",
-        "Expo": None, "Strike": None, "max_dd": "0", "Opt_Name": None, "IfOption": False,
+        "Profit": -54.2, "Drawdown": "-50", "Strat_Name": "Opening Range", "TimeFrame": "5",
+        "Expo": None, "Strike": None, "max_dd": "-50", "Opt_Name": None, "IfOption": False,
         "account": account.name, "account_id": account.id, "strategy_id": strategy.id,
         "contract": "ESH6", "gross": "-50", "fees": "4.2", "net": "-54.2",
         "exit_reason": "Take Profit", "note": "", "tags": [],
@@ -112,7 +113,7 @@ async def test_a_foreign_cursor_is_refused(ada: Browser, after: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/trades/open", "/api/trades/open/"])
-async def test_an_open_one_key_by_key(ada: Browser, town: Town, desk: Desk, path: str) -> None:
+async def test_m139_an_open_one_key_by_key(ada: Browser, town: Town, desk: Desk, path: str) -> None:
     strategy = await town.strategy(ada.person.id, "Opening Range", symbol="ES1!", rules=TARGET)
     account = await desk.account(ada.person.id, multiplier="1.5")
     await desk.trade(strategy, account)
@@ -122,6 +123,7 @@ async def test_an_open_one_key_by_key(ada: Browser, town: Town, desk: Desk, path
     )  # fmt: skip
     answer = await ada.http.get(path)
     assert '"step":0.25' in answer.text
+    seconds = answer.json()[0]["open_s"]
     found = {
         "id": record_id, "Strat_Name": "Opening Range", "Ticker": "ESH6", "TimeFrame": "",
         "Direction": "SELL", "Open_Price": "5000.25", "Open_Time": "2026-03-02T15:30:00Z",
@@ -132,11 +134,39 @@ async def test_an_open_one_key_by_key(ada: Browser, town: Town, desk: Desk, path
                       "StratID": strategy.id, "uselimits": False},
         "Opt_Name": None, "IfOption": False, "account": account.name, "account_id": account.id,
         "strategy_id": strategy.id, "contract": "ESH6", "gross": "0", "fees": "2.1", "net": "-2.1",
+        "last_price": None, "price_at": None, "unrealised": None, "to_stop": None,
+        "to_target": None, "open_s": seconds,
     }  # fmt: skip
     assert answer.json() == [found]
-    assert await ada.get(path, wrap=1) == {"trades": [found]}
+    assert set(await ada.get(path, wrap=1)) == {"trades"}
     assert await ada.get(path, user="Bob") == []
     assert await ada.get(path, symbol="NQ") == []
+
+
+async def test_m139_how_an_open_one_stands_at_the_last_price(
+    ada: Browser, town: Town, desk: Desk
+) -> None:
+    strategy, account = await town.strategy(ada.person.id), await desk.account(ada.person.id)
+    await desk.record(strategy, account, stop_loss_price=Decimal(4990), entry_at=datetime.now(UTC))
+    short = await desk.account(ada.person.id)
+    await desk.record(
+        strategy, short, side="SELL", open_qty=1, stop_loss_price=Decimal(5010),
+        take_profit_price=Decimal(4990), entry_at=datetime.now(UTC) - timedelta(hours=1),
+    )  # fmt: skip
+    for where in (account, short):
+        await desk.add(
+            "risk_prices", None, connection_id=where.connection_id, contract="ESH6",
+            user_id=ada.person.id, bid=Decimal("5001.25"), ask=Decimal("5001.50"),
+            seen_at=datetime.now(UTC) + timedelta(minutes=30),
+        )  # fmt: skip
+    names = ("last_price", "unrealised", "to_stop", "to_target")
+    young, old = await ada.get("/api/trades/open/")
+    assert [young[name] for name in names] == ["5001.25", "100", "11.25", None]
+    assert [old[name] for name in names] == ["5001.5", "-62.5", "8.5", "11.5"]
+    assert young["open_s"] < 3_600 <= old["open_s"]
+    await town.sql("UPDATE risk_prices SET seen_at = now() - interval '61 seconds'")
+    for trade in await ada.get("/api/trades/open/"):
+        assert [trade[name] for name in (*names, "price_at")] == [None] * 5
 
 
 async def test_the_brokers_word_on_a_tick_wins(ada: Browser, town: Town, desk: Desk) -> None:
