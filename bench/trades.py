@@ -188,18 +188,31 @@ async def _took_s(browser: httpx.AsyncClient, ask: Ask) -> float:
 
 
 async def _measure(browsers: dict[str, Any], rounds: int) -> float:
-    """The worst ratio of medians."""
+    """The worst ratio of medians.
+
+    What lies beyond the limit is measured once more, with three times the rounds: on a busy machine
+    a pause falls on one of the two sides.
+    """
     worst = 0.0
-    print(f"{'few ms':>8} {'many ms':>8} {'ratio':>6}")
+    print(f"{'few ms':>8} {'many ms':>8} {'ratio':>6} {'fastest':>7}")
     for ask in _asks():
-        took: dict[str, list[float]] = {name: [] for name in browsers}
-        for _ in range(rounds + 1):
-            for name, browser in browsers.items():
-                took[name].append(await _took_s(browser, ask))
-        few, many = (statistics.median(took[name][1:]) for name in ("few", "many"))
-        worst = max(worst, many / few)
-        print(f"{few * 1000:8.1f} {many * 1000:8.1f} {many / few:6.2f}  {ask}", flush=True)
+        ratio = await _ratio(browsers, ask, rounds)
+        if ratio > RATIO_MAX:
+            ratio = await _ratio(browsers, ask, 3 * rounds)
+        worst = max(worst, ratio)
     return worst
+
+
+async def _ratio(browsers: dict[str, Any], ask: Ask, rounds: int) -> float:
+    took: dict[str, list[float]] = {name: [] for name in browsers}
+    for _ in range(rounds + 1):
+        for name, browser in browsers.items():
+            took[name].append(await _took_s(browser, ask))
+    few, many = (statistics.median(took[name][1:]) for name in ("few", "many"))
+    fastest = min(took["many"][1:]) / min(took["few"][1:])
+    times = f"{few * 1000:8.1f} {many * 1000:8.1f}"
+    print(f"{times} {many / few:6.2f} {fastest:7.2f}  {ask}", flush=True)
+    return many / few
 
 
 async def _run(urls: DatabaseUrls, many: int, rounds: int) -> float:
