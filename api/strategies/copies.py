@@ -18,6 +18,7 @@ from shared.domain.names import name_key
 
 _SETTINGS: Final = (
     *("strat_type", "symbol", "timeframe", "description", "position_size", "position_add"),
+    *("days_to_expiry", "strike_offset"),
     *("size_from", "rules", "active", "recording_enabled", "demo_account_id"),
 )
 _LINK: Final = ("account_id", "multiplier", "max_contracts", "custom_ticker")

@@ -18,7 +18,7 @@ from shared.domain.errors import InvalidInput
 
 _SETTINGS: Final = (
     "name", "strat_type", "symbol", "timeframe", "description", "position_size", "position_add",
-    "size_from", "rules", "active", "recording_enabled",
+    "days_to_expiry", "strike_offset", "size_from", "rules", "active", "recording_enabled",
 )  # fmt: skip
 
 

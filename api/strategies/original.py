@@ -11,17 +11,11 @@ from typing import Any, Final
 from api.wire import invalid
 
 # In lists and in `get-strat` alike.
-IN_LISTS: Final[dict[str, Any]] = {
-    "Days2Expo": 0,
-    "Strike_Offset": 0,
-    "Alternate_Name": "",
-}
+IN_LISTS: Final[dict[str, Any]] = {"Alternate_Name": ""}
 # In `get-strat`, where numbers are text. `UseLimits` names no price to enter at, `Linked_Strat`
 # none of the ways in which a strategy may depend on another (`rules.follows` has them), and a
 # future has no leverage to set.
 IN_FULL: Final[dict[str, Any]] = {
-    "Days2Expo": "0",
-    "Strike_Offset": "0",
     "Alternate_Name": "",
     "TradeTrim": "",
     "Discord_Server": "",

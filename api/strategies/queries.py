@@ -188,6 +188,8 @@ def _item(
             "Position_Size": row.position_size,
             "Position_Add": row.position_add,
             "TakeProfit": common["take_profit"],
+            "Days2Expo": row.days_to_expiry,
+            "Strike_Offset": row.strike_offset,
         }
     )
 
@@ -200,6 +202,8 @@ def _as_texts(row: Row[Any], net_usd: Decimal, names: Mapping[int, str]) -> dict
         "Position_Size": str(row.position_size),
         "Position_Add": str(row.position_add),
         "TakeProfit": [as_text(each) for each in short.take_profit],
+        "Days2Expo": str(row.days_to_expiry),
+        "Strike_Offset": str(row.strike_offset),
         "Description": row.description,
         "SLTP_Data": _sltp(short, stop),
         "Recorder": row.recording_enabled,

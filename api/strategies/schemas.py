@@ -49,6 +49,8 @@ Distance = Annotated[Decimal, BeforeValidator(_no_bool), Field(ge=0, le=_TICKS_M
 Multiplier = Annotated[
     Decimal, BeforeValidator(_no_bool), Field(ge=0, le=_MULTIPLIER_MAX, decimal_places=4)
 ]
+OptionDays = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=3_650)]
+OptionStrike = Annotated[int, BeforeValidator(_no_bool), Field(ge=-100_000, le=100_000)]
 Ticker = Annotated[Line, Field(max_length=64)]
 
 
@@ -119,6 +121,12 @@ class SettingsIn(Body):
     )
     position_size: Contracts = Field(1, validation_alias="Position_Size")
     position_add: Contracts = Field(1, validation_alias="Position_Add")
+    days_to_expiry: Annotated[OptionDays, _empty_is(0)] = Field(
+        0, validation_alias="Days2Expo", description="Of options: kept, given back, not traded."
+    )
+    strike_offset: Annotated[OptionStrike, _empty_is(0)] = Field(
+        0, validation_alias="Strike_Offset", description="Of options: kept, given back, not traded."
+    )
     size_from: SizeFrom = SizeFrom.SIGNAL
     rules: StrategyRules | None = Field(
         None,

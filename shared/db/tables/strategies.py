@@ -33,6 +33,9 @@ strategies = Table(
     c.text("description", default=""),
     Column("position_size", Integer, nullable=False, server_default=text("1")),
     Column("position_add", Integer, nullable=False, server_default=text("1")),
+    # Of options, which are not traded: kept for clients of the original and given back.
+    Column("days_to_expiry", Integer, nullable=False, server_default=text("0")),
+    Column("strike_offset", Integer, nullable=False, server_default=text("0")),
     c.text("size_from", default="signal"),  # signal: the alert's quantity wins; strategy: never
     c.rules(),  # read by shared.domain.rules.StrategyRules; what is not named is neutral
     Column("active", Boolean, nullable=False, server_default=text("true")),

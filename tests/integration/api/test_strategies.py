@@ -341,6 +341,20 @@ async def test_get_strat_has_thirty_nine_keys_and_the_webhook(ada: Browser, desk
     assert (found["Description"], found["Recorder"], found["Manual"]) == ("why", True, False)
 
 
+async def test_m106_option_fields_are_kept_and_given_back(ada: Browser) -> None:
+    strategy_id = await made(ada, Days2Expo="7", Strike_Offset=-2)
+    [item] = await ada.get("/api/strategies/")
+    assert (item["Days2Expo"], item["Strike_Offset"]) == (7, -2)
+    full = await ada.get("/api/strategies/get-strat", id=strategy_id)
+    assert (full["Days2Expo"], full["Strike_Offset"]) == ("7", "-2")
+    await ada.post("/api/strategies/update/", {"id": strategy_id, "strike_offset": 0})
+    copied = await ada.post(f"/api/strategies/{strategy_id}/duplicate/", {}, 201)
+    for each in (strategy_id, copied["id"]):
+        kept = await ada.get("/api/strategies/get-strat", id=each)
+        assert (kept["Days2Expo"], kept["Strike_Offset"]) == ("7", "0")
+    await ada.post("/api/strategies/update/", {"id": strategy_id, "Days2Expo": -1}, 422)
+
+
 async def test_the_details_carry_the_log(ada: Browser, town: Town, desk: Desk) -> None:
     account = await desk.account(ada.person.id)
     strategy = await town.strategy(ada.person.id, "Logged")
