@@ -22,6 +22,7 @@ from shared.runtime.clock import SystemClock
 from shared.runtime.logging import configure_logging
 from shared.runtime.readiness import Readiness
 from tests.fixtures.servers import DatabaseUrls
+from tests.integration.api.desk import Browser, Desk, signed_in
 from tests.integration.api.helpers import BASE_URL, RecordingBell, Town, cheap_passwords
 
 
@@ -103,3 +104,15 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def town(owner: AsyncEngine, settings: ApiSettings, passwords: Passwords) -> Town:
     return Town(owner, settings, passwords)
+
+
+@pytest.fixture
+async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
+    """Signed in."""
+    async with signed_in(app, town, "Ada") as browser:
+        yield browser
+
+
+@pytest.fixture
+def desk(town: Town) -> Desk:
+    return Desk(town)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from fastapi import FastAPI
 
@@ -15,12 +13,6 @@ PATHS = [
     "/api/accounts", "/api/accounts/",
     "/api/accounts/get-all-at-accounts", "/api/accounts/get-all-at-accounts/",
 ]  # fmt: skip
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("path", PATHS)

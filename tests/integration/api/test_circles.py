@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
-from fastapi import FastAPI
-
-from tests.integration.api.desk import Browser, signed_in
-from tests.integration.api.helpers import Town
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
+from tests.integration.api.desk import Browser
 
 
 async def test_a_circle_of_followers_is_refused_however_long(ada: Browser) -> None:

@@ -51,12 +51,6 @@ async def room(fresh_database: DatabaseUrls, venue: PaperVenue) -> AsyncIterator
         yield made
 
 
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
-
-
 async def stored(town: Town) -> tuple[list[Any], list[Any]]:
     return (
         await town.rows(select(broker_connections).order_by(broker_connections.c.id)),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, text
 
@@ -21,17 +19,6 @@ SETTINGS: dict[str, Any] = {
     "rules": {"direction": "long_only"},
 }  # fmt: skip
 OWN = {"id", "name", "Strat_Name", "webhook_key", "webhook_url", "created_at", "updated_at"}
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
-
-
-@pytest.fixture
-def desk(town: Town) -> Desk:
-    return Desk(town)
 
 
 async def original(ada: Browser, desk: Desk, town: Town) -> tuple[int, int, int]:

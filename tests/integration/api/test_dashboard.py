@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
@@ -34,12 +33,6 @@ def clock() -> SetClock:
 @pytest.fixture
 def app(resources: Resources, clock: SetClock) -> FastAPI:
     return create_app(replace(resources, clock=clock))
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

@@ -92,12 +92,6 @@ def app(resources: Resources, discord: Discord) -> FastAPI:
     return create_app(replace(resources, settings=resources.settings.model_copy(update=ours)))
 
 
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
-
-
 async def back(browser: Browser, query: dict[str, str]) -> str:
     answer = await browser.http.get(CALLBACK, params=query)
     assert answer.status_code == 303, answer.text

@@ -17,12 +17,6 @@ from tests.integration.api.helpers import Town
 
 
 @pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
-
-
-@pytest.fixture
 async def bob(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
     async with signed_in(app, town, "Bob") as browser:
         yield browser

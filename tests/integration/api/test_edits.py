@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-from fastapi import FastAPI
 from sqlalchemy import select, text
 
 from shared.db.tables.audit import audit_log
-from tests.integration.api.desk import Browser, Desk, signed_in
+from tests.integration.api.desk import Browser, Desk
 from tests.integration.api.helpers import PASSWORD, RecordingBell, Town
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 async def told(town: Town, bell: RecordingBell, kind: str) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -29,12 +28,6 @@ class Standing(SystemClock):
 @pytest.fixture
 def app(resources: Resources) -> FastAPI:
     return create_app(replace(resources, clock=Standing()))
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 async def test_every_product_with_its_figures(ada: Browser) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
@@ -23,12 +22,6 @@ from tests.integration.api.helpers import Town, csrf
 
 HEAD = "ticker,side,qty,entry_price,exit_price,entry_at,exit_at,fees_usd,strategy\n"
 ROW = "NQ1!,BUY,1,21000,21010,2026-03-02T15:30:00Z,2026-03-02T15:{:02}:00Z,4.20,{}\n"
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +16,6 @@ from shared.db.tables.accounts import accounts
 from shared.db.tables.audit import audit_log
 from tests.integration.api.desk import Account, Browser, Desk, signed_in
 from tests.integration.api.helpers import PASSWORD, StillClock, Town, code, csrf
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 @pytest.fixture

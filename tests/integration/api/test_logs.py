@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,12 +15,6 @@ LINE = {
     "id", "at", "kind", "level", "code", "message", "strategy_id", "account_id", "signal_id",
     "detail",
 }  # fmt: skip
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 async def a_day(ada: Browser, town: Town) -> tuple[Strategy, Account]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import func, select
 
-from tests.integration.api.desk import Browser, Desk, signed_in
+from tests.integration.api.desk import Browser, Desk
 from tests.integration.api.helpers import Town
 
 PAGES: Final = {
@@ -30,12 +28,6 @@ PAGES: Final = {
         *("/api/user/audit/", "/api/jobs/"),
     ),
 }
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("page", PAGES)

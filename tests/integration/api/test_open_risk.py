@@ -22,20 +22,9 @@ from tests.integration.api.helpers import Strategy, Town, csrf
 
 
 @pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
-
-
-@pytest.fixture
 async def bob(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
     async with signed_in(app, town, "Bob") as browser:
         yield browser
-
-
-@pytest.fixture
-def desk(town: Town) -> Desk:
-    return Desk(town)
 
 
 async def sent(browser: Browser, method: str, path: str, status: int, body: Any = None) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -28,12 +27,6 @@ from tests.integration.api.helpers import RecordingBell, Strategy, Town, csrf
 
 PLACE, CLOSE = "/api/orders/manual/", "/api/orders/close/"
 KEY = "9f2c6b1e-0001"
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
 
 import pytest
@@ -18,12 +17,6 @@ NOTHING = {
     "avgDD": 0, "roi": None, "avgTiT": 0, "maxTiT": 0, "minTiT": 0, "pf": None, "maxP": 0,
     "avgP": 0, "maxL": 0, "avgL": 0, "maxPos": 0, "avgPos": 0, "days": 0,
 }  # fmt: skip
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 async def test_m35_limits_say_how_many_and_how_many_there_are(ada: Browser, town: Town) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,12 +13,6 @@ from api.recorder.queries import move_percent
 from shared.db.tables.strategies import strategies
 from tests.integration.api.desk import START, Browser, Desk, signed_in
 from tests.integration.api.helpers import Town
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

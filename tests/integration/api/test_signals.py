@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -18,12 +17,6 @@ ITEM = {
     "alert_id", "signal_id", "received_at", "strategy_id", "strategy", "verdict", "code",
     "message", "answered_status", "content", "body", "decisions",
 }  # fmt: skip
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

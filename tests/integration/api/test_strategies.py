@@ -35,20 +35,9 @@ OURS = {
 
 
 @pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
-
-
-@pytest.fixture
 async def bob(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
     async with signed_in(app, town, "Bob") as browser:
         yield browser
-
-
-@pytest.fixture
-def desk(town: Town) -> Desk:
-    return Desk(town)
 
 
 async def made(browser: Browser, **body: Any) -> int:

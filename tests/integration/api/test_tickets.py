@@ -6,7 +6,6 @@ import io
 from collections.abc import AsyncIterator
 
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,7 +15,7 @@ from shared.contracts.ws import Auth
 from shared.db.engine import make_engine
 from shared.db.tables.people import ws_tickets
 from tests.fixtures.servers import DatabaseUrls
-from tests.integration.api.desk import Browser, signed_in
+from tests.integration.api.desk import Browser
 from tests.integration.api.helpers import Town
 
 
@@ -26,12 +25,6 @@ async def gate(fresh_database: DatabaseUrls) -> AsyncIterator[AsyncEngine]:
     made = make_engine(fresh_database.gateway, "tests-gateway", pool_size=2)
     yield made
     await made.dispose()
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 async def redeem(gate: AsyncEngine, ticket: str, user: str = "ada") -> int | None:

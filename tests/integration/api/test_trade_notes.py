@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
-import pytest
-from fastapi import FastAPI
 from sqlalchemy import select
 
 from shared.db.tables.audit import audit_log
 from shared.db.tables.records import recorded_positions, trade_notes, trades
-from tests.integration.api.desk import DAY, START, Browser, Desk, signed_in
+from tests.integration.api.desk import DAY, START, Browser, Desk
 from tests.integration.api.helpers import Strategy, Town
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
-
-
-@pytest.fixture
-def desk(town: Town) -> Desk:
-    return Desk(town)
 
 
 def _path(trade_id: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,17 +14,6 @@ from tests.integration.api.desk import Browser, Desk, signed_in
 from tests.integration.api.helpers import Town
 
 TARGET = {"bracket": {"targets": [{"at": "12"}]}}
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
-
-
-@pytest.fixture
-def desk(town: Town) -> Desk:
-    return Desk(town)
 
 
 @pytest.mark.parametrize("path", ["/api/trades", "/api/trades/"])

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, text
 
@@ -33,12 +32,6 @@ from tests.integration.api.helpers import (
 NEW = {"username": "Newcomer", "password": "a long enough pass phrase"}
 PROOF = {"password": PASSWORD}
 NEXT_PASSWORD = "another correct horse"
-
-
-@pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
 
 
 @asynccontextmanager

@@ -36,20 +36,9 @@ AGE_S = 60.0
 
 
 @pytest.fixture
-async def ada(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
-    async with signed_in(app, town, "Ada") as browser:
-        yield browser
-
-
-@pytest.fixture
 async def bob(app: FastAPI, town: Town) -> AsyncIterator[Browser]:
     async with signed_in(app, town, "Bob") as browser:
         yield browser
-
-
-@pytest.fixture
-def desk(town: Town) -> Desk:
-    return Desk(town)
 
 
 @pytest.fixture
