@@ -18,6 +18,7 @@ from execution.rounds import Rounds
 from execution.unshown import UNSHOWN_AFTER_S, give_up_unshown
 from shared.domain.errors import BrokerUnavailable, CredentialsExpired
 from shared.domain.ids import ConnectionId, IntentId
+from shared.ports.broker import ORDER_TIMEOUT_S
 from shared.ports.clock import Clock
 from shared.ports.ledger import Ledger, Unresolved
 from shared.runtime.logging import get_logger
@@ -27,8 +28,8 @@ _log = get_logger(__name__)
 _EVERY_S: Final = 0.5
 ASK_AFTER_S: Final = 2.5
 _ASK_AGAIN_S: Final = 1.0
-# The longest time-out of an order (2.5 s) and 6 s more: nothing of ours can still be on its way.
-QUIET_S: Final = 8.5
+# And 6 s more: nothing of ours can still be on its way. A new owner has ten to be right again.
+QUIET_S: Final = ORDER_TIMEOUT_S + 6.0
 
 
 class Resolver:

@@ -50,15 +50,8 @@ class Inbox:
         Row security shows the event's user, if it has one. A second process at the same moment
         waits here until the first has committed or rolled back.
         """
-        async with unit_of_work(self._engine, envelope.user_id) as connection:
-            mark = (
-                insert(inbox)
-                .values(consumer=self.name, event_id=envelope.id)
-                .on_conflict_do_nothing()
-                .returning(inbox.c.event_id)
-            )
-            is_first = (await connection.execute(mark)).first() is not None
-            yield connection if is_first else None
+        async with self.once_all([envelope]) as (connection, firsts):
+            yield connection if firsts else None
 
     @asynccontextmanager
     async def once_all(

@@ -156,6 +156,8 @@ class Unknown:
 
 
 CAPTCHA: Final = "broker.captcha"
+# What is not answered by then is `Unknown`, whatever its fate.
+ORDER_TIMEOUT_S: Final = 2.5
 
 
 @dataclass(frozen=True, slots=True)

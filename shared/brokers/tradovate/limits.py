@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
 
+from shared.ports import broker
 from shared.ports.clock import Clock
 
 # --- the socket -------------------------------------------------------------------------------
@@ -29,9 +30,7 @@ SYNC_QUIET_S: Final = 0.3
 STABLE_S: Final = 10.0
 
 # --- requests ---------------------------------------------------------------------------------
-# What is answered later is asked for; that it never arrived is known six seconds after this, and a
-# new owner of the login must be right again within ten.
-ORDER_TIMEOUT_S: Final = 2.5
+ORDER_TIMEOUT_S: Final = broker.ORDER_TIMEOUT_S
 READ_TIMEOUT_S: Final = 10.0
 CONNECT_TIMEOUT_S: Final = 2.0
 POOL_TIMEOUT_S: Final = 1.0
