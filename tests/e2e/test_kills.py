@@ -240,9 +240,10 @@ async def test_what_the_dead_api_did_not_take_came_again(day: Day) -> None:
         and "api" in strike.victims
     }
     assert refused or day.plan != each_twice()
-    assert {number: day.house.sent[number].tries for number in refused} == dict.fromkeys(
-        refused, (CUT, 202)
-    )
+    for number in refused:
+        *cut, taken = day.house.sent[number].tries  # a slow start may cost a second try
+        assert cut, number
+        assert (set(cut), taken) == ({CUT}, 202)
 
 
 async def test_no_message_came_twice(day: Day) -> None:
